@@ -1,0 +1,34 @@
+"""Access to a server given to others, directly or by a code."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Scopes on one server given to one user or one group."""
+
+    id: int
+    owner: str
+    server_id: int
+    server_name: str
+    scopes: tuple[str, ...]
+    created: datetime
+    expires_at: datetime | None
+    user: str | None
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCode:
+    """A code that whoever holds it can turn into a share."""
+
+    id: int
+    owner: str
+    server_id: int
+    server_name: str
+    scopes: tuple[str, ...]
+    created: datetime
+    expires_at: datetime | None
+    exchange_count: int
+    last_exchanged_at: datetime | None

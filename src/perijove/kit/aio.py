@@ -1,0 +1,150 @@
+"""Tasks that somebody watches, waits that end, and work that is done once.
+
+An asyncio task whose exception nobody reads dies in silence, and one that
+nobody refers to may be collected while it runs. ``Tasks`` keeps both from
+happening. ``SingleFlight`` lets many callers share one running call.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
+from concurrent.futures import Future as ThreadFuture
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger("perijove.aio")
+
+
+class Tasks:
+    """A set of background tasks with one end.
+
+    An exception in a task is logged with the task's name; it never ends the
+    others. ``close`` cancels what still runs and waits for it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run ``coro`` in the background under ``name``."""
+        if self._closed:
+            coro.close()
+            raise RuntimeError(f"{self.name} is closed; cannot start {name}")
+        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("Background task %s failed", task.get_name(), exc_info=error)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait for the running tasks, at most ``timeout_s``; False if some still run."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout_s)
+        return not self._tasks
+
+    async def close(self) -> None:
+        """Cancel what runs and wait until it is gone. Safe to call twice."""
+        self._closed = True
+        current = asyncio.current_task()
+        running = [task for task in self._tasks if task is not current]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+
+class SingleFlight:
+    """One running call per key, shared by all who ask meanwhile."""
+
+    def __init__(self) -> None:
+        self._running: dict[Hashable, asyncio.Future[Any]] = {}
+
+    async def run(self, key: Hashable, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of ``call``, or of the same key's call that runs already.
+
+        A caller that is cancelled does not cancel the call for the others.
+        """
+        future = self._running.get(key)
+        if future is None:
+            future = asyncio.ensure_future(call())
+            self._running[key] = future
+            future.add_done_callback(lambda _: self._running.pop(key, None))
+        result: T = await asyncio.shield(future)
+        return result
+
+
+async def maybe_await(value: Any) -> Any:
+    """The value itself, or what it resolves to.
+
+    Takes coroutines, asyncio and tornado futures, and futures of
+    ``concurrent.futures``, since plug-in methods may return any of these.
+    """
+    if isinstance(value, ThreadFuture):
+        return await asyncio.wrap_future(value)
+    if isawaitable(value):
+        return await value
+    return value
+
+
+def backoff_delays(
+    start_s: float = 0.2,
+    factor: float = 2.0,
+    max_s: float = 5.0,
+    chance: random.Random | None = None,
+) -> Iterator[float]:
+    """Endless waiting times: random in (0, start * factor^n], never above ``max_s``.
+
+    The bound grows by multiplication up to the cap, so it cannot overflow, and
+    stays random at the cap ("full jitter").
+    """
+    draw = chance or random
+    bound = min(start_s, max_s)
+    while True:
+        yield draw.uniform(0, bound)
+        bound = min(max_s, bound * factor)
+
+
+class Signal:
+    """A wake-up that many may wait for and that is never lost.
+
+    Each wait names the last version it saw, so a ``set`` between looking and
+    waiting is noticed.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def set(self) -> None:
+        """Wake all who wait."""
+        self.version += 1
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, seen: int, timeout_s: float | None = None) -> int:
+        """Return the version once it differs from ``seen`` or time is up."""
+        if self.version == seen:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await waiter
+            except TimeoutError:
+                pass
+            finally:
+                self._waiters.discard(waiter)
+        return self.version
