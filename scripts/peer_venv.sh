@@ -31,7 +31,7 @@ dir=${2:-$peers/jupyterhub-$version}
 if [ ! -e "$dir/.ready-$version" ]; then
     rm -rf "$dir"
     "$python" -m venv "$dir"
-    "$dir/bin/python" -m pip install -q --disable-pip-version-check \
+    "$dir/bin/python" -m pip install -qq --disable-pip-version-check \
         "jupyterhub==$version" jupyterlab ipykernel >&2
     touch "$dir/.ready-$version"
 fi

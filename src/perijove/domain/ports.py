@@ -14,7 +14,8 @@ from perijove.domain.servers import Server
 from perijove.domain.users import User
 
 FormData = Mapping[str, Sequence[Any]]
-"""A submitted form: ``{field: [text]}``, files as ``{field_file: [{filename, body, content_type}]}``."""
+"""A submitted form: ``{field: [text]}``; the files of a field stand under ``FIELD_file``
+as ``{filename, body, content_type}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,13 @@ class SpawnerPort(Protocol):
 
     async def address(self) -> str:
         """The URL of a server found running after a restart of the hub."""
+        ...
+
+    async def find_lost(self) -> bool:
+        """Look for what a start left running when the hub died in the midst of it.
+
+        True when something was found; it is then known to ``poll`` and ``stop``.
+        """
         ...
 
     async def poll(self) -> int | None:

@@ -20,9 +20,7 @@ class State(StrEnum):
     STARTING = "starting"
     """The plug-in is starting it."""
     PROBING = "probing"
-    """The plug-in gave an address; the hub waits for an answer there."""
-    ROUTING = "routing"
-    """It answers; the proxy learns its route."""
+    """The plug-in gave an address; the hub waits for an answer there and routes it."""
     READY = "ready"
     """Usable."""
     STOPPING = "stopping"
@@ -32,7 +30,7 @@ class State(StrEnum):
 ACTIVE = frozenset(State) - {State.STOPPED}
 """States that count against ``active_server_limit``."""
 
-STARTS = frozenset({State.QUEUED, State.STARTING, State.PROBING, State.ROUTING})
+STARTS = frozenset({State.QUEUED, State.STARTING, State.PROBING})
 """States that the wire shows as ``pending: spawn`` and that count as concurrent starts."""
 
 
@@ -71,7 +69,8 @@ class Failure:
 class Server:
     """One server of one user; ``name`` is empty for the default one.
 
-    ``plugin_state`` is what the spawner needs to find it again. ``host`` names
+    ``plugin_state`` is what the spawner needs to find it again. ``lease_owner`` is
+    the replica that may act on it. ``host`` names
     the machine where a process of it lives, if only that machine can signal it.
     ``removing``: the row goes when it has stopped. ``checking``: it is being
     looked up after a restart of the hub.
@@ -89,8 +88,8 @@ class Server:
     plugin_state: dict[str, Any] = field(default_factory=dict)
     url: str | None = None
     oauth_client_id: str | None = None
+    token_id: int | None = None
     lease_owner: str | None = None
-    lease_until: datetime | None = None
     host: str | None = None
     started: datetime | None = None
     last_activity: datetime | None = None

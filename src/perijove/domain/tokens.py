@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from perijove.domain.users import Service, User
+
 HUB_CLIENT = "jupyterhub"
 """The OAuth client that owns ordinary API tokens."""
 
@@ -56,3 +58,39 @@ class OAuthCode:
     scopes: tuple[str, ...]
     code_challenge: str | None = None
     code_challenge_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDetail:
+    """A token as lists show it. ``client`` describes the OAuth client that issued it."""
+
+    token: Token
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who presented a token: the token and its owner, a person or a service."""
+
+    token: Token
+    owner: User | Service
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOwner:
+    """Whose OAuth client it is: a user's server, or a service.
+
+    Exactly one of ``server`` (user name, server name) and ``service`` is set.
+    """
+
+    server: tuple[str, str] | None = None
+    service: str | None = None
+    no_confirm: bool = False
+
+    @property
+    def access_scope(self) -> str:
+        """The scope that opens it."""
+        if self.server is not None:
+            user, name = self.server
+            return f"access:servers!server={user}/{name}"
+        return f"access:services!service={self.service}"

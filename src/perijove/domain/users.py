@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from perijove.domain.servers import Server
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -48,3 +50,36 @@ class Session:
     user_id: int
     created: datetime
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserDetail:
+    """A person with what hangs on them, as lists and models need it.
+
+    ``groups`` and ``roles`` are names (roles: only those given directly);
+    ``servers`` holds stopped servers as well, oldest first.
+    """
+
+    user: User
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    servers: tuple[Server, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserQuery:
+    """Which people a list shows, and in what order.
+
+    ``state`` is None, ``active``, ``inactive`` or ``ready``; ``name_filter`` a
+    substring in any case; ``sort`` ``id``, ``name`` or ``last_activity``, with a
+    ``-`` in front for descending. ``users`` and ``groups`` bound the list to these
+    names and to members of these groups; both None: everybody.
+    """
+
+    state: str | None = None
+    name_filter: str = ""
+    sort: str = "id"
+    offset: int = 0
+    limit: int = 50
+    users: frozenset[str] | None = None
+    groups: frozenset[str] | None = None

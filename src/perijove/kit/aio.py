@@ -48,6 +48,14 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("Background task %s failed", task.get_name(), exc_info=error)
 
+    @staticmethod
+    async def finished(task: asyncio.Task[T], timeout_s: float) -> bool:
+        """Whether ``task`` ends within ``timeout_s``; it goes on if not. Raises its error."""
+        done, _ = await asyncio.wait([task], timeout=timeout_s)
+        if done:
+            task.result()
+        return bool(done)
+
     async def drain(self, timeout_s: float) -> bool:
         """Wait for the running tasks, at most ``timeout_s``; False if some still run."""
         if self._tasks:

@@ -46,22 +46,39 @@ class JsonText(TypeDecorator[Any]):
 
 
 class utc_now(FunctionElement[datetime]):
+    """The database's own clock."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+class utc_in(FunctionElement[datetime]):
     """The database's own clock, plus ``offset_s`` seconds."""
 
     type = UtcTime()
-    inherit_cache = False
+    inherit_cache = False  # the offset is part of the text, so compiled forms differ
 
-    def __init__(self, offset_s: float = 0) -> None:
+    def __init__(self, offset_s: float) -> None:
         super().__init__()
         self.offset_s = float(offset_s)
 
 
+# SQLite's clock has milliseconds; the zeros make its text sort with ours.
 @compiles(utc_now, "sqlite")
 def _sqlite_now(element: utc_now, compiler: Any, **kw: Any) -> str:
-    # SQLite's clock has milliseconds; the zeros make its text sort with ours.
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+@compiles(utc_in, "sqlite")
+def _sqlite_in(element: utc_in, compiler: Any, **kw: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.offset_s:+.3f} seconds')"
 
 
 @compiles(utc_now, "postgresql")
 def _postgresql_now(element: utc_now, compiler: Any, **kw: Any) -> str:
+    return "timezone('utc', clock_timestamp())"
+
+
+@compiles(utc_in, "postgresql")
+def _postgresql_in(element: utc_in, compiler: Any, **kw: Any) -> str:
     return f"(timezone('utc', clock_timestamp()) + make_interval(secs => {element.offset_s:.3f}))"

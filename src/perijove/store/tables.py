@@ -67,6 +67,7 @@ users = Table(
     Column("cookie_id", NAME, nullable=False, unique=True),
     Column("user_info", JsonText),
     Column("encrypted_auth_state", LargeBinary),
+    Column("deleting", Boolean, nullable=False, server_default=FALSE),
     sqlite_autoincrement=True,
 )
 
@@ -159,8 +160,8 @@ servers = Table(
     Column("plugin_state", JsonText, nullable=False, server_default="{}"),
     Column("url", String(2047)),
     Column("oauth_client_id", NAME),
+    Column("token_id", BigId),
     Column("lease_owner", String(64)),
-    Column("lease_until", UtcTime),
     Column("host", NAME),
     Column("started", UtcTime),
     Column("last_activity", UtcTime),
@@ -275,11 +276,14 @@ share_codes = Table(
     sqlite_autoincrement=True,
 )
 
+# A server is held by the replica that ``lease_owner`` names, for as long as that
+# replica's own lease is renewed: one heartbeat serves all its servers.
 replicas = Table(
     "replicas",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("host", NAME, nullable=False),
+    Column("process", NAME, nullable=False),
     Column("started", UtcTime, nullable=False),
     Column("lease_until", UtcTime, nullable=False),
 )

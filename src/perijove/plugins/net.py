@@ -1,0 +1,125 @@
+"""Ports, addresses and waiting for servers, as plug-ins need them."""
+
+import asyncio
+import socket
+import ssl
+import threading
+import time
+from collections import OrderedDict
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+
+from perijove.kit.aio import backoff_delays
+
+WILDCARDS = frozenset({"", "*", "0.0.0.0", "::", "[::]", "0"})
+"""Addresses that mean "all interfaces"."""
+
+RESERVED_FOR_S = 60.0
+"""How long ``random_port`` does not hand out the same port again."""
+
+_reserved: OrderedDict[int, float] = OrderedDict()
+_lock = threading.Lock()
+
+
+def random_port(ip: str = "127.0.0.1") -> int:
+    """A free TCP port, which no other caller in this process got within a minute.
+
+    The kernel gives a closed port out again at once, so many servers started
+    together would otherwise now and then be told the same one.
+    """
+    now = time.monotonic()
+    with _lock:
+        while _reserved and next(iter(_reserved.values())) < now - RESERVED_FOR_S:
+            _reserved.popitem(last=False)
+        for _ in range(100):
+            with socket.socket() as probe:
+                probe.bind((ip, 0))
+                port = int(probe.getsockname()[1])
+            if port not in _reserved:
+                break
+        _reserved[port] = now
+        return port
+
+
+def connectable(ip: str) -> str:
+    """The address to connect to for a server that listens on ``ip``."""
+    if ip in {"::", "[::]"}:
+        return "::1"
+    return "127.0.0.1" if ip in WILDCARDS else ip.strip("[]")
+
+
+def can_connect(ip: str, port: int, timeout_s: float = 1.0) -> bool:
+    """Whether something accepts TCP connections there. Blocks for at most ``timeout_s``."""
+    try:
+        with socket.create_connection((connectable(ip), port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def unix_socket_of(url: str) -> str | None:
+    """The socket's path of an ``http+unix://%2Fpath`` URL, or None for other URLs."""
+    parts = urlsplit(url)
+    return unquote(parts.netloc) if parts.scheme.endswith("+unix") else None
+
+
+async def accepts_connections(url: str, timeout_s: float = 1.0) -> bool:
+    """Whether the host and port (or the socket) of ``url`` takes connections."""
+    path = unix_socket_of(url)
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(timeout_s):
+            if path is not None:
+                _, writer = await asyncio.open_unix_connection(path)
+            else:
+                port = parts.port or (443 if parts.scheme == "https" else 80)
+                _, writer = await asyncio.open_connection(connectable(parts.hostname or ""), port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def wait_for_server(url: str, timeout_s: float = 10.0) -> None:
+    """Return when ``url`` takes TCP connections. Raises TimeoutError after ``timeout_s``."""
+    end = time.monotonic() + timeout_s
+    for delay in backoff_delays(start_s=0.05, max_s=0.5):
+        if await accepts_connections(url):
+            return
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"nothing listens at {url} after {timeout_s:g} seconds")
+        await asyncio.sleep(min(delay, left))
+
+
+async def wait_for_http(
+    url: str, timeout_s: float = 10.0, ssl_context: ssl.SSLContext | None = None
+) -> aiohttp.ClientResponse:
+    """The first answer below 500 to ``GET url``; redirects are not followed.
+
+    Raises TimeoutError after ``timeout_s`` seconds.
+    """
+    end = time.monotonic() + timeout_s
+    last = "no answer"
+    async with aiohttp.ClientSession() as session:
+        for delay in backoff_delays():
+            try:
+                left = max(0.1, end - time.monotonic())
+                async with session.get(
+                    url,
+                    ssl=ssl_context if ssl_context is not None else True,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=left),
+                ) as response:
+                    await response.read()
+                    if response.status < 500:
+                        return response
+                    last = f"status {response.status}"
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                last = str(error) or type(error).__name__
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{url} did not answer within {timeout_s:g} seconds: {last}")
+            await asyncio.sleep(min(delay, left))
+    raise AssertionError("unreachable")

@@ -1,0 +1,76 @@
+"""Making the proxy's table equal to the wanted one.
+
+Runs at start, after each activity pull, when an administrator asks, and when the
+proxy was restarted; one at a time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from perijove.domain.ports import ProxyPort
+from perijove.domain.routes import Route
+from perijove.routes.desired import Desired
+from perijove.telemetry import metrics
+
+log = logging.getLogger("perijove.routes")
+
+CONCURRENCY = 20
+
+
+class Reconciler:
+    """Compares and mends. ``desired`` gives the wanted table as it is now."""
+
+    def __init__(self, proxy: ProxyPort, desired: Callable[[], Awaitable[Desired]]) -> None:
+        self._proxy = proxy
+        self._desired = desired
+        self._lock = asyncio.Lock()
+
+    async def check(self) -> dict[str, Route]:
+        """Mend what differs; the routes as the proxy had them. Raises PluginError."""
+        async with self._lock:
+            began = time.perf_counter()
+            actual = await self._proxy.routes()
+            metrics.PROXY_POLL_DURATION.observe(time.perf_counter() - began)
+            # Read after the proxy's answer: a route added meanwhile is then wanted, not surplus.
+            wanted = await self._desired()
+            await self._mend(wanted, actual)
+            metrics.CHECK_ROUTES_DURATION.observe(time.perf_counter() - began)
+            return actual
+
+    async def restore(self) -> None:
+        """Add every wanted route to a proxy that has lost its table."""
+        async with self._lock:
+            wanted = await self._desired()
+            await self._all(self._proxy.add_route(route) for route in wanted.routes.values())
+
+    async def _mend(self, wanted: Desired, actual: dict[str, Route]) -> None:
+        jobs: list[Awaitable[None]] = []
+        for spec, route in wanted.routes.items():
+            present = actual.get(spec)
+            if present is None:
+                log.warning("Adding missing route %s => %s", spec, route.target)
+                jobs.append(self._proxy.add_route(route))
+            elif present.target.rstrip("/") != route.target.rstrip("/"):
+                log.warning("Route %s goes to %s; correcting", spec, present.target)
+                jobs.append(self._proxy.add_route(route))
+        for spec in actual.keys() - wanted.routes.keys() - wanted.untouched:
+            log.warning("Deleting stale route %s", spec)
+            jobs.append(self._proxy.delete_route(spec))
+        await self._all(jobs)
+
+    @staticmethod
+    async def _all(jobs: Iterable[Awaitable[None]]) -> None:
+        limit = asyncio.Semaphore(CONCURRENCY)
+
+        async def run(job: Awaitable[None]) -> None:
+            async with limit:
+                await job
+
+        results = await asyncio.gather(*(run(job) for job in jobs), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in errors[1:]:
+            log.error("%s", error)
+        if errors:
+            raise errors[0]

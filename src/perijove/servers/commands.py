@@ -1,0 +1,302 @@
+"""Wishes about servers: start, stop, create, edit, remove.
+
+Each is one transaction that checks everything it depends on, so two requests at
+once cannot both be granted. Granted wishes are handed to the runner when this
+replica holds the server, and announced on the bus when another does.
+"""
+
+import asyncio
+import logging
+import random
+import re
+from typing import Any
+
+from sqlalchemy import Connection
+
+from perijove.domain.errors import Conflict, InvalidInput, NotFound, StartFailed, TooMany
+from perijove.domain.events import Message, ProgressEvent, Topic
+from perijove.domain.ports import SpawnerFactory
+from perijove.domain.servers import Server, State
+from perijove.domain.settings import LimitSettings, ServerSettings
+from perijove.domain.users import User
+from perijove.servers.holdings import Holding, Holdings
+from perijove.servers.runner import Runner
+from perijove.store import events as event_rows
+from perijove.store import servers as server_rows
+from perijove.store.engine import Database
+from perijove.work.bus import Bus
+
+log = logging.getLogger("perijove.servers")
+
+SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}(?<!-)\Z")
+DISPLAY_NAME_LENGTH = 255
+KEEP: Any = object()
+"""Stands for "as stored" where None has a meaning of its own."""
+POLL_S = 0.5
+
+
+def check_server_name(name: str) -> None:
+    """Raises InvalidInput for a name that a new named server may not have."""
+    if not SERVER_NAME.match(name) or "--" in name:
+        raise InvalidInput(
+            f"Invalid server name {name!r}: use at most 30 lower-case letters, digits and "
+            "single hyphens, beginning with a letter and not ending with a hyphen"
+        )
+
+
+class Commands:
+    """What people may ask of servers; authorization is the caller's business."""
+
+    def __init__(
+        self,
+        database: Database,
+        factory: SpawnerFactory,
+        runner: Runner,
+        holdings: Holdings,
+        bus: Bus,
+        replica: str,
+        limits: LimitSettings,
+        settings: ServerSettings,
+    ) -> None:
+        self._database = database
+        self._factory = factory
+        self._runner = runner
+        self._holdings = holdings
+        self._bus = bus
+        self._replica = replica
+        self._limits = limits
+        self._settings = settings
+
+    # -- start ------------------------------------------------------------
+
+    async def request_start(
+        self,
+        user: User,
+        name: str,
+        *,
+        options: Any = KEEP,
+        display_name: Any = KEEP,
+        named_limit: int = 0,
+        request: object | None = None,
+    ) -> Server:
+        """Ask for a server, creating it if it is missing; it is QUEUED then.
+
+        Raises InvalidInput when it runs, is on its way, or may not be made, and
+        TooMany when a limit is reached. A start that is under way already is
+        joined: the server comes back as it is.
+        """
+
+        def write(connection: Connection) -> tuple[Server, bool]:
+            server = server_rows.find(connection, user.name, name)
+            if server is not None and server.pending == "spawn":
+                return server, False
+            if server is None:
+                server = self._create(connection, user, name, display_name, named_limit)
+            _check_startable(server)
+            self._check_limits(connection, server)
+            event_rows.clear(connection, server.id)
+            server_rows.enqueue(
+                connection,
+                server.id,
+                self._replica,
+                server.options if options is KEEP else options,
+                server.display_name if display_name is KEEP else display_name,
+            )
+            first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})
+            event_rows.append(connection, server.id, [first])
+            queued = server_rows.get(connection, server.id)
+            assert queued is not None
+            return queued, True
+
+        server, begun = await self._database.write(write)
+        if begun:
+            self._runner.start(server, request)
+            self._bus.publish(Message(Topic.SERVER, str(server.id)))
+        return server
+
+    def _create(
+        self,
+        connection: Connection,
+        user: User,
+        name: str,
+        display_name: Any,
+        named_limit: int,
+    ) -> Server:
+        if name:
+            if not self._settings.allow_named_servers:
+                raise InvalidInput("Named servers are not enabled.")
+            check_server_name(name)
+            counts = server_rows.count(connection, user.id)
+            if 0 < named_limit <= counts.named_of_user:
+                raise InvalidInput(
+                    f"User {user.name} already has the maximum of {named_limit} named servers."
+                    " One must be deleted before a new server can be created"
+                )
+        shown = None if display_name is KEEP else display_name
+        if shown is None and name:
+            shown = name
+        server_id = server_rows.create(connection, user.id, name, shown)
+        server = server_rows.get(connection, server_id)
+        assert server is not None
+        return server
+
+    def _check_limits(self, connection: Connection, server: Server) -> None:
+        limits = self._limits
+        if not limits.concurrent_spawn_limit and not limits.active_server_limit:
+            return
+        counts = server_rows.count(connection, server.user_id)
+        if 0 < limits.concurrent_spawn_limit <= counts.starting:
+            low, high = limits.spawn_throttle_retry_range
+            retry_s = random.randint(int(low), int(high))
+            shown_s = -(-retry_s // 10) * 10
+            raise TooMany(
+                f"Too many users trying to log in right now. Try again in {shown_s} seconds.",
+                retry_after_s=retry_s,
+            )
+        if 0 < limits.active_server_limit <= counts.active:
+            raise TooMany(
+                "Active user limit exceeded. Try again in a few minutes.", retry_after_s=120
+            )
+
+    async def wait_started(self, server: Server, timeout_s: float) -> Server:
+        """The server once its start has ended, or as it is after ``timeout_s`` seconds.
+
+        Raises StartFailed when the start failed.
+        """
+        server = await self._wait(server, timeout_s, lambda s: s.pending != "spawn")
+        if server.state is State.STOPPED and server.failure is not None:
+            failure = server.failure
+            raise StartFailed(
+                failure.message,
+                reason=failure.reason,
+                status=failure.status,
+                shown_html=failure.html_message,
+            )
+        return server
+
+    # -- stop -------------------------------------------------------------
+
+    async def request_stop(self, server: Server) -> None:
+        """Ask for a server to be down. A start under way is ended; a stopped one is left."""
+        holding = self._holdings.get(server.id)
+        if holding is not None:
+            self._runner.stop(holding)
+            return
+        await self._database.write(lambda c: server_rows.wish_down(c, server.id))
+        self._bus.publish(Message(Topic.WISH, str(server.id)))
+
+    async def wait_stopped(self, server: Server, timeout_s: float) -> bool:
+        """Whether the server has stopped within ``timeout_s`` seconds."""
+        server = await self._wait(server, timeout_s, lambda s: not s.active)
+        return not server.active
+
+    async def _wait(self, server: Server, timeout_s: float, done: Any) -> Server:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while not done(server):
+            left = end - loop.time()
+            if left <= 0:
+                break
+            holding = self._holdings.get(server.id)
+            if holding is not None:
+                version = holding.signal.version
+                server = holding.server
+                if done(server):
+                    break
+                await holding.signal.wait(version, left)
+                server = holding.server
+                continue
+            await asyncio.sleep(min(POLL_S, left))
+            server_id = server.id
+            row = await self._database.read(lambda c, key=server_id: server_rows.get(c, key))
+            if row is None:
+                raise NotFound()
+            server = row
+        return server
+
+    # -- stopped servers --------------------------------------------------
+
+    async def create(
+        self,
+        user: User,
+        name: str,
+        *,
+        display_name: str | None,
+        options: dict[str, Any] | None,
+        named_limit: int = 0,
+    ) -> Server:
+        """A new, stopped named server. Raises Conflict when it exists."""
+
+        def write(connection: Connection) -> Server:
+            if not name or server_rows.find(connection, user.name, name) is not None:
+                raise Conflict(f"Server {user.name}/{name} already exists")
+            server = self._create(connection, user, name, display_name or name, named_limit)
+            server_rows.edit(connection, server.id, options=options)
+            made = server_rows.get(connection, server.id)
+            assert made is not None
+            return made
+
+        return await self._database.write(write)
+
+    async def edit(
+        self,
+        server: Server,
+        user: User,
+        groups: tuple[str, ...],
+        *,
+        name: str | None = None,
+        display_name: str | None = None,
+        options: Any = KEEP,
+    ) -> Server:
+        """Change a stopped server. Raises InvalidInput while it is active, PluginError
+        when the plug-in refuses the new name."""
+        if server.active:
+            raise InvalidInput(f"Server {server.full_name} is active; stop it before editing it")
+        renaming = name is not None and name != server.name
+        if renaming:
+            assert name is not None
+            check_server_name(name)
+            taken = await self._database.read(lambda c: server_rows.find(c, server.user_name, name))
+            if taken is not None:
+                raise Conflict(f"Server {server.user_name}/{name} already exists")
+            port = self._factory.open(server, user, groups)
+            await port.rename(server.name, name)
+            self._factory.forget(server.id)
+
+        def write(connection: Connection) -> Server:
+            current = server_rows.get(connection, server.id)
+            if current is None:
+                raise NotFound()
+            if current.active:
+                raise Conflict(f"Server {server.full_name} was started meanwhile")
+            values: dict[str, Any] = {}
+            if renaming:
+                values["name"] = name
+            if display_name is not None:
+                values["display_name"] = display_name
+            if options is not KEEP:
+                values["options"] = options
+            if values:
+                server_rows.edit(connection, server.id, **values)
+            edited = server_rows.get(connection, server.id)
+            assert edited is not None
+            return edited
+
+        return await self._database.write(write)
+
+    def holding(self, server_id: int) -> Holding | None:
+        """What this replica holds of a server."""
+        return self._holdings.get(server_id)
+
+    # -- look-ups ---------------------------------------------------------
+
+    async def find(self, user: str, name: str) -> Server | None:
+        """The server of this user with this name."""
+        return await self._database.read(lambda c: server_rows.find(c, user, name))
+
+
+def _check_startable(server: Server) -> None:
+    if server.pending:
+        raise InvalidInput(f"{server.full_name} is pending {server.pending}")
+    if server.active:
+        raise InvalidInput(f"{server.full_name} is already running")

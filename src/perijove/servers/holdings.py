@@ -1,0 +1,85 @@
+"""The servers that this replica holds, as far as memory knows them.
+
+A holding is a cache beside the row: the plug-in's live object, the running
+task, and the progress events that people on this replica follow. Everything in
+it can be dropped; ``sweep`` finds the row again.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from perijove.domain.events import ProgressEvent
+from perijove.domain.ports import SpawnerPort
+from perijove.domain.servers import Server, State
+from perijove.kit.aio import Signal
+
+
+@dataclass(slots=True)
+class Holding:
+    """One held server. ``events`` are those of the running start, until it ends."""
+
+    server: Server
+    port: SpawnerPort | None = None
+    starting: asyncio.Task[None] | None = None
+    stopping: asyncio.Task[None] | None = None
+    begun_at: float = field(default_factory=time.monotonic)
+    events: list[ProgressEvent] = field(default_factory=list)
+    stored: int = 0
+    signal: Signal = field(default_factory=Signal)
+    next_poll: float = 0.0
+
+    def update(self, **changes: Any) -> None:
+        """Remember what the row became, and wake those who wait."""
+        self.server = replace(self.server, **changes)
+        if self.port is not None:
+            self.port.set_progressing(self.server.pending, self.server.ready)
+        self.signal.set()
+
+    def add_event(self, data: dict[str, Any]) -> ProgressEvent:
+        """The next progress event of this start."""
+        event = ProgressEvent(self.events[-1].seq + 1 if self.events else 1, data)
+        self.events.append(event)
+        self.signal.set()
+        return event
+
+    def unstored(self) -> list[ProgressEvent]:
+        """Events that the database does not have yet; they count as stored from now on."""
+        pending = self.events[self.stored :]
+        self.stored = len(self.events)
+        return pending
+
+
+class Holdings:
+    """All held servers, by id."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Holding] = {}
+
+    def __iter__(self) -> Iterator[Holding]:
+        return iter(tuple(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, server_id: int) -> Holding | None:
+        """The holding of a server, if it is held here."""
+        return self._by_id.get(server_id)
+
+    def add(self, server: Server) -> Holding:
+        """Hold a server; one that is held already starts over with the new row."""
+        holding = Holding(server)
+        self._by_id[server.id] = holding
+        return holding
+
+    def drop(self, holding: Holding) -> None:
+        """Hold it no longer."""
+        if self._by_id.get(holding.server.id) is holding:
+            del self._by_id[holding.server.id]
+        holding.signal.set()
+
+    def count(self, state: State) -> int:
+        """How many held servers are in a state."""
+        return sum(holding.server.state is state for holding in self._by_id.values())

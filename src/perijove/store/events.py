@@ -1,0 +1,39 @@
+"""Statements about the progress events of a server's current start."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from perijove.domain.events import ProgressEvent
+from perijove.store.dialect import utc_now
+from perijove.store.tables import server_events
+
+_AFTER = (
+    select(server_events.c.seq, server_events.c.data)
+    .where(
+        server_events.c.server_id == bindparam("server_id"),
+        server_events.c.seq > bindparam("seq"),
+    )
+    .order_by(server_events.c.seq)
+)
+_CLEAR = delete(server_events).where(server_events.c.server_id == bindparam("server_id"))
+
+
+def clear(connection: Connection, server_id: int) -> None:
+    """Forget the events of the last start."""
+    connection.execute(_CLEAR, {"server_id": server_id})
+
+
+def append(connection: Connection, server_id: int, events: Sequence[ProgressEvent]) -> None:
+    """Store events; their ``seq`` continues the stored ones."""
+    if events:
+        connection.execute(
+            insert(server_events).values(created=utc_now()),
+            [{"server_id": server_id, "seq": event.seq, "data": event.data} for event in events],
+        )
+
+
+def after(connection: Connection, server_id: int, seq: int) -> list[ProgressEvent]:
+    """The events with a number above ``seq``, in order."""
+    rows = connection.execute(_AFTER, {"server_id": server_id, "seq": seq})
+    return [ProgressEvent(row.seq, row.data) for row in rows]

@@ -1,0 +1,25 @@
+"""Inserts that skip rows which are there already, alike on both databases."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+
+MAX_PARAMETERS = 500
+"""How many values one ``IN`` list takes."""
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose keys do not exist yet; rivals doing the same are no error."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def chunks(items: Sequence[T], size: int = MAX_PARAMETERS) -> list[Sequence[T]]:
+    """The items in runs of at most ``size``, since statements have bounded parameters."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,149 @@
+"""Statements about OAuth clients and the codes they exchange.
+
+A code is stored as its SHA-256, so the database file holds nothing to exchange.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+
+from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode
+from perijove.store.inserts import chunks, insert_missing
+from perijove.store.tables import oauth_clients, oauth_codes, servers, services, users
+
+_CLIENT: Select[Any] = select(
+    oauth_clients.c.identifier,
+    oauth_clients.c.description,
+    oauth_clients.c.secret_hash,
+    oauth_clients.c.redirect_uri,
+    oauth_clients.c.allowed_scopes,
+)
+_BY_IDENTIFIER = _CLIENT.where(oauth_clients.c.identifier == bindparam("identifier"))
+_SERVER_OF = (
+    select(users.c.name, servers.c.name)
+    .join(users, users.c.id == servers.c.user_id)
+    .where(servers.c.oauth_client_id == bindparam("identifier"))
+)
+_SERVICE_OF = select(services.c.name, services.c.oauth_no_confirm).where(
+    services.c.oauth_client_id == bindparam("identifier")
+)
+_CODE: Select[Any] = select(
+    oauth_codes.c.client_id,
+    oauth_codes.c.code,
+    oauth_codes.c.expires_at,
+    oauth_codes.c.redirect_uri,
+    oauth_codes.c.session_id,
+    oauth_codes.c.user_id,
+    oauth_codes.c.scopes,
+    oauth_codes.c.code_challenge,
+    oauth_codes.c.code_challenge_method,
+).where(oauth_codes.c.code == bindparam("code"))
+
+
+def _client(row: Row[Any]) -> OAuthClient:
+    return OAuthClient(*row[:4], allowed_scopes=tuple(row.allowed_scopes or ()))
+
+
+def find_client(connection: Connection, identifier: str) -> OAuthClient | None:
+    """The client of this id."""
+    row = connection.execute(_BY_IDENTIFIER, {"identifier": identifier}).first()
+    return _client(row) if row else None
+
+
+def save_client(connection: Connection, client: OAuthClient) -> None:
+    """Create the client, or overwrite the one with the same id (its tokens stay)."""
+    values = {
+        "description": client.description,
+        "secret_hash": client.secret_hash,
+        "redirect_uri": client.redirect_uri,
+        "allowed_scopes": list(client.allowed_scopes),
+    }
+    changed = connection.execute(
+        update(oauth_clients)
+        .where(oauth_clients.c.identifier == client.identifier)
+        .values(**values)
+    )
+    if changed.rowcount == 0:
+        connection.execute(insert(oauth_clients).values(identifier=client.identifier, **values))
+
+
+def ensure_hub_client(connection: Connection) -> None:
+    """The client that ordinary tokens belong to; it has no secret, so it cannot sign in."""
+    row = {"identifier": HUB_CLIENT, "description": "JupyterHub", "allowed_scopes": []}
+    insert_missing(connection, oauth_clients, [row])
+
+
+def remove_clients(connection: Connection, identifiers: Collection[str]) -> None:
+    """Delete clients with their codes and tokens. The hub's own client stays."""
+    for part in chunks(sorted(set(identifiers) - {HUB_CLIENT})):
+        connection.execute(delete(oauth_clients).where(oauth_clients.c.identifier.in_(part)))
+
+
+def remove_stray_clients(connection: Connection) -> int:
+    """Delete clients that belong to no server and no service; how many."""
+    used = select(servers.c.oauth_client_id).where(servers.c.oauth_client_id.is_not(None))
+    serving = select(services.c.oauth_client_id).where(services.c.oauth_client_id.is_not(None))
+    statement = delete(oauth_clients).where(
+        oauth_clients.c.identifier != HUB_CLIENT,
+        oauth_clients.c.identifier.not_in(used),
+        oauth_clients.c.identifier.not_in(serving),
+    )
+    return connection.execute(statement).rowcount
+
+
+def client_owner(connection: Connection, identifier: str) -> ClientOwner | None:
+    """The server or service that a client belongs to."""
+    if identifier == HUB_CLIENT:
+        return None
+    row = connection.execute(_SERVER_OF, {"identifier": identifier}).first()
+    if row:
+        return ClientOwner(server=(row[0], row[1]))
+    row = connection.execute(_SERVICE_OF, {"identifier": identifier}).first()
+    return ClientOwner(service=row[0], no_confirm=row[1]) if row else None
+
+
+def find_code(connection: Connection, hashed: str) -> OAuthCode | None:
+    """The code with this hash; expired ones are found, too. ``code`` holds the hash."""
+    row = connection.execute(_CODE, {"code": hashed}).first()
+    if row is None:
+        return None
+    *before, scopes, challenge, method = row
+    return OAuthCode(*before, tuple(scopes or ()), challenge, method)
+
+
+def create_code(connection: Connection, code: OAuthCode) -> None:
+    """A new code; ``code.code`` is its hash."""
+    connection.execute(
+        insert(oauth_codes).values(
+            client_id=code.client_id,
+            code=code.code,
+            expires_at=code.expires_at,
+            redirect_uri=code.redirect_uri,
+            session_id=code.session_id,
+            user_id=code.user_id,
+            scopes=list(code.scopes),
+            code_challenge=code.code_challenge,
+            code_challenge_method=code.code_challenge_method,
+        )
+    )
+
+
+def use_code(connection: Connection, hashed: str) -> bool:
+    """Delete a code; False if somebody else used it meanwhile."""
+    return connection.execute(delete(oauth_codes).where(oauth_codes.c.code == hashed)).rowcount == 1
+
+
+def remove_codes_of_session(connection: Connection, session_id: str, user_id: int) -> None:
+    """Delete the codes that a person's sign-in gave out and nobody exchanged yet."""
+    connection.execute(
+        delete(oauth_codes).where(
+            oauth_codes.c.session_id == session_id, oauth_codes.c.user_id == user_id
+        )
+    )
+
+
+def purge_codes(connection: Connection, now: datetime) -> int:
+    """Delete expired codes; how many."""
+    return connection.execute(delete(oauth_codes).where(oauth_codes.c.expires_at < now)).rowcount

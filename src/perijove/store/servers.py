@@ -1,0 +1,294 @@
+"""Statements about servers: every durable move is one conditional update.
+
+A move names the epoch its author holds and the states it may start from; zero
+rows changed means that somebody else owns the server now (LeaseLost).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, insert, or_, select
+from sqlalchemy import update as sql_update
+
+from perijove.domain.errors import LeaseLost
+from perijove.domain.servers import STARTS, Failure, Server, State, Wish
+from perijove.store.dialect import utc_now
+from perijove.store.tables import replicas, servers, users
+
+_COLUMNS = [column for column in servers.c if column.name != "id"]
+_SELECT: Select[Any] = select(servers.c.id, *_COLUMNS, users.c.name.label("user_name")).join(
+    users, users.c.id == servers.c.user_id
+)
+_BY_ID = _SELECT.where(servers.c.id == bindparam("server_id"))
+_BY_NAME = _SELECT.where(users.c.name == bindparam("user"), servers.c.name == bindparam("server"))
+_OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.id)
+
+LIMITS_LOCK = 0x7065_7269
+"""Key of the PostgreSQL advisory lock under which limits are counted."""
+
+
+def from_row(row: Row[Any]) -> Server:
+    """A row of ``_SELECT`` as a domain value."""
+    return Server(
+        id=row.id,
+        user_id=row.user_id,
+        user_name=row.user_name,
+        name=row.name,
+        display_name=row.display_name,
+        wanted=Wish(row.wanted),
+        state=State(row.state),
+        epoch=row.epoch,
+        options=row.options,
+        plugin_state=row.plugin_state or {},
+        url=row.url,
+        oauth_client_id=row.oauth_client_id,
+        token_id=row.token_id,
+        lease_owner=row.lease_owner,
+        host=row.host,
+        started=row.started,
+        last_activity=row.last_activity,
+        failure=Failure.from_json(row.failure),
+        removing=row.removing,
+        checking=row.checking,
+    )
+
+
+def _one(connection: Connection, statement: Select[Any], **values: Any) -> Server | None:
+    row = connection.execute(statement, values).first()
+    return from_row(row) if row else None
+
+
+def get(connection: Connection, server_id: int) -> Server | None:
+    """The server with this id."""
+    return _one(connection, _BY_ID, server_id=server_id)
+
+
+def find(connection: Connection, user: str, server: str) -> Server | None:
+    """The server of this user with this name (``""``: the default one)."""
+    return _one(connection, _BY_NAME, user=user, server=server)
+
+
+def of_user(connection: Connection, user_id: int) -> list[Server]:
+    """All servers of a user, oldest first."""
+    return [from_row(row) for row in connection.execute(_OF_USER, {"user_id": user_id})]
+
+
+def of_users(connection: Connection, user_ids: Sequence[int]) -> list[Server]:
+    """All servers of these users, in one statement."""
+    if not user_ids:
+        return []
+    statement = _SELECT.where(servers.c.user_id.in_(user_ids)).order_by(servers.c.id)
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+def active(connection: Connection) -> list[Server]:
+    """Every server that is not stopped."""
+    statement = _SELECT.where(servers.c.state != State.STOPPED.value)
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+def held_by(connection: Connection, owner: str) -> list[Server]:
+    """Every server that this replica holds."""
+    statement = _SELECT.where(
+        servers.c.state != State.STOPPED.value, servers.c.lease_owner == owner
+    )
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+def unwanted(connection: Connection, owner: str) -> list[Server]:
+    """Held servers that somebody wants down and that are not stopping yet."""
+    statement = _SELECT.where(
+        servers.c.lease_owner == owner,
+        servers.c.wanted == Wish.DOWN.value,
+        servers.c.state.not_in([State.STOPPED.value, State.STOPPING.value]),
+    )
+    return [from_row(row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many servers count against the limits."""
+
+    active: int
+    starting: int
+    named_of_user: int
+
+
+def count(connection: Connection, user_id: int) -> Counts:
+    """The counts, under a lock that keeps concurrent starts from overshooting.
+
+    SQLite has one writer at a time anyway; on PostgreSQL an advisory lock is
+    held until the transaction ends.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LIMITS_LOCK)))
+    row = connection.execute(_COUNTS, {"user_id": user_id}).one()
+    return Counts(*(value or 0 for value in row))
+
+
+_STATES_STARTING = [state.value for state in STARTS]
+_COUNTS = select(
+    select(func.count())
+    .where(servers.c.state != State.STOPPED.value)
+    .scalar_subquery()
+    .label("active"),
+    select(func.count())
+    .where(servers.c.state != State.STOPPED.value, servers.c.state.in_(_STATES_STARTING))
+    .scalar_subquery()
+    .label("starting"),
+    select(func.count())
+    .where(servers.c.user_id == bindparam("user_id"), servers.c.name != "")
+    .scalar_subquery()
+    .label("named"),
+)
+
+
+def create(connection: Connection, user_id: int, name: str, display_name: str | None = None) -> int:
+    """A new, stopped server; its id."""
+    result = connection.execute(
+        insert(servers).values(user_id=user_id, name=name, display_name=display_name)
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def edit(connection: Connection, server_id: int, **values: Any) -> None:
+    """Change columns of a server that is stopped (the caller has checked that)."""
+    connection.execute(sql_update(servers).where(servers.c.id == server_id).values(**values))
+
+
+def remove(connection: Connection, server_id: int) -> None:
+    """Delete the row with all that hangs on it."""
+    connection.execute(delete(servers).where(servers.c.id == server_id))
+
+
+def wish_down(connection: Connection, server_id: int) -> None:
+    """Somebody wants the server down."""
+    connection.execute(
+        sql_update(servers)
+        .where(servers.c.id == server_id, servers.c.state != State.STOPPED.value)
+        .values(wanted=Wish.DOWN.value)
+    )
+
+
+def enqueue(
+    connection: Connection,
+    server_id: int,
+    owner: str,
+    options: dict[str, Any] | None,
+    display_name: str | None,
+) -> int | None:
+    """STOPPED to QUEUED, held by ``owner`` from the start; the new epoch, or None."""
+    result = connection.execute(
+        sql_update(servers)
+        .where(servers.c.id == server_id, servers.c.state == State.STOPPED.value)
+        .values(
+            state=State.QUEUED.value,
+            wanted=Wish.UP.value,
+            epoch=servers.c.epoch + 1,
+            options=options,
+            display_name=display_name,
+            lease_owner=owner,
+            plugin_state={},
+            url=None,
+            host=None,
+            failure=None,
+            removing=False,
+            checking=False,
+            started=utc_now(),
+            last_activity=utc_now(),
+        )
+        .returning(servers.c.epoch)
+    )
+    row = result.first()
+    return int(row[0]) if row else None
+
+
+def move(
+    connection: Connection,
+    server_id: int,
+    epoch: int,
+    sources: Collection[State],
+    target: State,
+    **values: Any,
+) -> None:
+    """One legal move of a held server, with what else changes. Raises LeaseLost."""
+    result = connection.execute(
+        sql_update(servers)
+        .where(
+            servers.c.id == server_id,
+            servers.c.epoch == epoch,
+            servers.c.state.in_([state.value for state in sources]),
+        )
+        .values(state=target.value, **values)
+    )
+    if result.rowcount == 0:
+        raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
+
+
+def amend(connection: Connection, server_id: int, epoch: int, **values: Any) -> None:
+    """Change columns of a held server without moving it. Raises LeaseLost."""
+    result = connection.execute(
+        sql_update(servers)
+        .where(servers.c.id == server_id, servers.c.epoch == epoch)
+        .values(**values)
+    )
+    if result.rowcount == 0:
+        raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
+
+
+def claim_orphans(connection: Connection, owner: str, host: str, limit: int) -> list[Server]:
+    """Take up to ``limit`` active servers whose holder is gone and that this host can reach.
+
+    One statement on both databases; on PostgreSQL rows that a rival is taking
+    right now are skipped. The epoch grows, so the old holder cannot write.
+    """
+    alive = exists().where(
+        replicas.c.id == servers.c.lease_owner, replicas.c.lease_until > utc_now()
+    )
+    chosen = (
+        select(servers.c.id)
+        .where(
+            servers.c.state != State.STOPPED.value,
+            or_(servers.c.host.is_(None), servers.c.host == host),
+            ~alive,
+        )
+        .order_by(servers.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        sql_update(servers)
+        .where(servers.c.id.in_(chosen))
+        .values(
+            lease_owner=owner,
+            epoch=servers.c.epoch + 1,
+            checking=servers.c.state == State.READY.value,
+        )
+        .returning(servers.c.id)
+    )
+    ids = [row[0] for row in taken]
+    if not ids:
+        return []
+    return [from_row(row) for row in connection.execute(_SELECT.where(servers.c.id.in_(ids)))]
+
+
+def touch(connection: Connection, seen: Sequence[tuple[int, datetime]]) -> None:
+    """Move ``last_activity`` forward for these (server id, moment) pairs."""
+    if not seen:
+        return
+    connection.execute(
+        sql_update(servers)
+        .where(
+            servers.c.id == bindparam("_id"),
+            or_(
+                servers.c.last_activity.is_(None),
+                servers.c.last_activity < bindparam("_seen", type_=servers.c.last_activity.type),
+            ),
+        )
+        .values(last_activity=bindparam("_seen", type_=servers.c.last_activity.type)),
+        [{"_id": server_id, "_seen": moment} for server_id, moment in seen],
+    )

@@ -1,0 +1,136 @@
+"""Statements about services, as far as they outlive a restart."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+
+from perijove.domain.users import Service
+from perijove.store.tables import services
+
+COLUMNS = (
+    services.c.id,
+    services.c.name,
+    services.c.admin,
+    services.c.url,
+    services.c.command,
+    services.c.info,
+    services.c.display,
+    services.c.from_config,
+    services.c.oauth_no_confirm,
+    services.c.oauth_client_id,
+    services.c.oauth_client_allowed_scopes,
+    services.c.cwd,
+    services.c.environment,
+    services.c.user,
+    services.c.timeout_s,
+    services.c.pid,
+)
+_SELECT: Select[Any] = select(*COLUMNS)
+_BY_NAME = _SELECT.where(services.c.name == bindparam("name"))
+_BY_ID = _SELECT.where(services.c.id == bindparam("service_id"))
+
+
+def from_row(row: Row[Any] | tuple[Any, ...]) -> Service:
+    """Values of ``COLUMNS``, in that order, as a domain value."""
+    (
+        service_id,
+        name,
+        admin,
+        url,
+        command,
+        info,
+        display,
+        from_config,
+        no_confirm,
+        client_id,
+        scopes,
+        cwd,
+        environment,
+        user,
+        timeout_s,
+        pid,
+    ) = row
+    return Service(
+        id=service_id,
+        name=name,
+        admin=admin,
+        url=url,
+        command=tuple(command or ()),
+        info=info or {},
+        display=display,
+        from_config=from_config,
+        oauth_no_confirm=no_confirm,
+        oauth_client_id=client_id,
+        oauth_client_allowed_scopes=tuple(scopes or ()),
+        cwd=cwd,
+        environment=environment or {},
+        user=user,
+        timeout_s=timeout_s,
+        pid=pid,
+    )
+
+
+def find(connection: Connection, name: str) -> Service | None:
+    """The service of this name."""
+    row = connection.execute(_BY_NAME, {"name": name}).first()
+    return from_row(row) if row else None
+
+
+def get(connection: Connection, service_id: int) -> Service | None:
+    """The service with this id."""
+    row = connection.execute(_BY_ID, {"service_id": service_id}).first()
+    return from_row(row) if row else None
+
+
+def all_services(connection: Connection) -> list[Service]:
+    """Every service, oldest first."""
+    return [from_row(row) for row in connection.execute(_SELECT.order_by(services.c.id))]
+
+
+def save(connection: Connection, service: Service) -> Service:
+    """Create the service, or overwrite the one of the same name; as stored, with its id.
+
+    The given ``id`` does not count.
+    """
+    values = {
+        "admin": service.admin,
+        "url": service.url,
+        "command": list(service.command),
+        "info": service.info,
+        "display": service.display,
+        "from_config": service.from_config,
+        "oauth_no_confirm": service.oauth_no_confirm,
+        "oauth_client_id": service.oauth_client_id,
+        "oauth_client_allowed_scopes": list(service.oauth_client_allowed_scopes),
+        "cwd": service.cwd,
+        "environment": service.environment,
+        "user": service.user,
+        "timeout_s": service.timeout_s,
+        "pid": service.pid,
+    }
+    row = connection.execute(
+        update(services).where(services.c.name == service.name).values(**values).returning(*COLUMNS)
+    ).first()
+    if row is None:
+        row = connection.execute(
+            insert(services).values(name=service.name, **values).returning(*COLUMNS)
+        ).one()
+    return from_row(row)
+
+
+def set_pid(connection: Connection, service_id: int, pid: int | None) -> None:
+    """Remember the process of a managed service."""
+    connection.execute(update(services).where(services.c.id == service_id).values(pid=pid))
+
+
+def set_admin(connection: Connection, service_ids: Collection[int], admin: bool) -> None:
+    """Set the admin flag of these services."""
+    connection.execute(
+        update(services).where(services.c.id.in_(list(service_ids))).values(admin=admin)
+    )
+
+
+def remove(connection: Connection, service_id: int) -> None:
+    """Delete a service with its tokens and roles."""
+    connection.execute(delete(services).where(services.c.id == service_id))

@@ -1,0 +1,278 @@
+"""Statements about people: one small set per page, however long the page is.
+
+A new person gets a default server's row (name ``""``) in the same transaction,
+so every reader may rely on it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from perijove.domain.servers import State
+from perijove.domain.users import User, UserDetail, UserQuery
+from perijove.kit.ids import new_token
+from perijove.store import groups as group_store
+from perijove.store import roles as role_store
+from perijove.store import servers as server_store
+from perijove.store.inserts import chunks
+from perijove.store.tables import (
+    groups,
+    memberships,
+    oauth_clients,
+    servers,
+    users,
+)
+
+COLUMNS = (
+    users.c.id,
+    users.c.name,
+    users.c.admin,
+    users.c.created,
+    users.c.last_activity,
+    users.c.cookie_id,
+    users.c.user_info,
+)
+_SELECT: Select[Any] = select(*COLUMNS)
+_BY_ID = _SELECT.where(users.c.id == bindparam("user_id"))
+_BY_NAME = _SELECT.where(users.c.name == bindparam("name"))
+_BY_COOKIE = _SELECT.where(users.c.cookie_id == bindparam("cookie_id"))
+
+_ACTIVE = exists().where(servers.c.user_id == users.c.id, servers.c.state != State.STOPPED.value)
+_READY = exists().where(
+    servers.c.user_id == users.c.id,
+    servers.c.state == State.READY.value,
+    servers.c.checking.is_(False),
+)
+STATES: dict[str, ColumnElement[bool]] = {"active": _ACTIVE, "ready": _READY, "inactive": ~_ACTIVE}
+"""What the list's ``state`` parameter may be."""
+
+SORTS: dict[str, Any] = {
+    "id": users.c.id,
+    "name": users.c.name,
+    "last_activity": users.c.last_activity,
+}
+"""What a list may be sorted by; a ``-`` in front turns it round."""
+
+
+def from_row(row: Row[Any]) -> User:
+    """A row of ``COLUMNS`` as a domain value."""
+    return User(*row[:7])
+
+
+def _one(connection: Connection, statement: Select[Any], **values: Any) -> User | None:
+    row = connection.execute(statement, values).first()
+    return from_row(row) if row else None
+
+
+def get(connection: Connection, user_id: int) -> User | None:
+    """The person with this id."""
+    return _one(connection, _BY_ID, user_id=user_id)
+
+
+def find(connection: Connection, name: str) -> User | None:
+    """The person with exactly this name."""
+    return _one(connection, _BY_NAME, name=name)
+
+
+def by_cookie_id(connection: Connection, cookie_id: str) -> User | None:
+    """The person whose logins carry this id."""
+    return _one(connection, _BY_COOKIE, cookie_id=cookie_id)
+
+
+def named(connection: Connection, names: Collection[str]) -> dict[str, User]:
+    """Those of these people who exist, by name."""
+    found = {}
+    for part in chunks(sorted(set(names))):
+        for row in connection.execute(_SELECT.where(users.c.name.in_(part))):
+            found[row.name] = from_row(row)
+    return found
+
+
+def everybody(connection: Connection) -> list[User]:
+    """All people, oldest first."""
+    return [from_row(row) for row in connection.execute(_SELECT.order_by(users.c.id))]
+
+
+def create(
+    connection: Connection, names: Sequence[str], now: datetime, *, admin: bool = False
+) -> list[User]:
+    """New people with their default servers and no role; the caller has checked the names.
+
+    Raises sqlalchemy's IntegrityError when a name is taken.
+    """
+    if not names:
+        return []
+    rows = [
+        {"name": name, "admin": admin, "created": now, "cookie_id": new_token()} for name in names
+    ]
+    made = {}
+    for part in chunks(rows):
+        for row in connection.execute(insert(users).returning(*COLUMNS), part):
+            made[row.name] = from_row(row)
+    new = [made[name] for name in names]
+    connection.execute(insert(servers), [{"user_id": user.id, "name": ""} for user in new])
+    return new
+
+
+def change(connection: Connection, user_id: int, **values: Any) -> None:
+    """Set columns of one person."""
+    connection.execute(update(users).where(users.c.id == user_id).values(**values))
+
+
+def rename(connection: Connection, user_id: int, name: str) -> bool:
+    """Another name, unless a server of theirs is active (then nothing changes and False)."""
+    result = connection.execute(
+        update(users).where(users.c.id == user_id, ~_ACTIVE).values(name=name)
+    )
+    return result.rowcount == 1
+
+
+def remove(connection: Connection, user_id: int) -> bool:
+    """Delete a person with all that hangs on them, unless a server of theirs is active."""
+    drop_server_clients(connection, user_id)
+    result = connection.execute(delete(users).where(users.c.id == user_id, ~_ACTIVE))
+    return result.rowcount == 1
+
+
+def drop_server_clients(connection: Connection, user_id: int) -> None:
+    """Delete the OAuth clients of a person's stopped servers, and so their tokens."""
+    stopped = select(servers.c.oauth_client_id).where(
+        servers.c.user_id == user_id,
+        servers.c.state == State.STOPPED.value,
+        servers.c.oauth_client_id.is_not(None),
+    )
+    connection.execute(delete(oauth_clients).where(oauth_clients.c.identifier.in_(stopped)))
+    connection.execute(
+        update(servers)
+        .where(servers.c.user_id == user_id, servers.c.state == State.STOPPED.value)
+        .values(oauth_client_id=None)
+    )
+
+
+def auth_state(connection: Connection, user_id: int) -> bytes | None:
+    """The encrypted auth_state."""
+    value = connection.execute(
+        select(users.c.encrypted_auth_state).where(users.c.id == user_id)
+    ).scalar()
+    return bytes(value) if value is not None else None
+
+
+def count_active_since(connection: Connection, since: datetime) -> int:
+    """How many people were active after ``since``."""
+    return int(
+        connection.execute(
+            select(func.count()).select_from(users).where(users.c.last_activity >= since)
+        ).scalar_one()
+    )
+
+
+_TOUCH = (
+    update(users)
+    .where(
+        users.c.id == bindparam("_id"),
+        or_(
+            users.c.last_activity.is_(None),
+            users.c.last_activity < bindparam("_seen", type_=users.c.last_activity.type),
+        ),
+    )
+    .values(last_activity=bindparam("_seen", type_=users.c.last_activity.type))
+)
+
+
+def touch(connection: Connection, seen: Sequence[tuple[int, datetime]]) -> None:
+    """Move ``last_activity`` forward for these (user id, moment) pairs."""
+    if seen:
+        connection.execute(_TOUCH, [{"_id": user_id, "_seen": moment} for user_id, moment in seen])
+
+
+def page(connection: Connection, query: UserQuery) -> tuple[list[UserDetail], int]:
+    """One page of people with all details, and how many there are in all.
+
+    Raises KeyError for an unknown ``state`` or ``sort``.
+    """
+    where = _conditions(query)
+    descending = query.sort.startswith("-")
+    column = SORTS[query.sort.removeprefix("-")]
+    order = column.desc().nulls_last() if descending else column.asc().nulls_first()
+    statement = (
+        _SELECT.where(*where)
+        .order_by(order, users.c.id)
+        .offset(query.offset)
+        .limit(query.limit)
+    )
+    found = [from_row(row) for row in connection.execute(statement)]
+    if query.offset == 0 and len(found) < query.limit:
+        total = len(found)
+    else:
+        counting = select(func.count()).select_from(users).where(*where)
+        total = int(connection.execute(counting).scalar_one())
+    return details(connection, found), total
+
+
+def _conditions(query: UserQuery) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [true()]
+    if query.state is not None:
+        where.append(STATES[query.state])
+    if query.name_filter:
+        lowered = query.name_filter.lower()
+        where.append(func.lower(users.c.name).contains(lowered, autoescape=True))
+    if query.users is not None or query.groups is not None:
+        where.append(_visible(query.users or frozenset(), query.groups or frozenset()))
+    return where
+
+
+def _visible(names: frozenset[str], group_names: frozenset[str]) -> ColumnElement[bool]:
+    member = exists().where(
+        memberships.c.user_id == users.c.id,
+        memberships.c.group_id == groups.c.id,
+        groups.c.name.in_(sorted(group_names)),
+    )
+    return or_(users.c.name.in_(sorted(names)), member)
+
+
+def details(connection: Connection, found: Sequence[User]) -> list[UserDetail]:
+    """These people with groups, roles and servers: three statements however many they are."""
+    ids = [user.id for user in found]
+    group_names = group_store.names_of_users(connection, ids)
+    role_names = role_store.names_of(connection, "user", ids)
+    owned = defaultdict(list)
+    for server in server_store.of_users(connection, ids):
+        owned[server.user_id].append(server)
+    return [
+        UserDetail(
+            user,
+            group_names.get(user.id, ()),
+            role_names.get(user.id, ()),
+            tuple(owned.get(user.id, ())),
+        )
+        for user in found
+    ]
+
+
+def detail(connection: Connection, name: str) -> UserDetail | None:
+    """One person with groups, roles and servers."""
+    user = find(connection, name)
+    return details(connection, [user])[0] if user else None
+
+
+def with_active_servers(connection: Connection, user_ids: Iterable[int]) -> set[int]:
+    """Those of these people who have an active server."""
+    rows = connection.execute(select(users.c.id).where(users.c.id.in_(list(user_ids)), _ACTIVE))
+    return {row[0] for row in rows}

@@ -1,0 +1,120 @@
+"""A replica's right to act, renewed while it lives.
+
+See the essay in the room's docstring. The trust window ends ``MARGIN_S`` before
+the lease; work that is under way then is given up (``LeaseLost``), not finished.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from perijove.domain.errors import PerijoveError
+from perijove.store import leases
+from perijove.store.engine import Database
+
+log = logging.getLogger("perijove.lease")
+
+TTL_S = 15.0
+RENEW_S = 4.0
+MARGIN_S = 3.0
+
+
+def host_name() -> str:
+    """The machine whose processes this replica can signal."""
+    return socket.gethostname()
+
+
+def process_mark(pid: int | None = None) -> str:
+    """A mark of a process that is not used again: boot, pid and start time.
+
+    Empty when the process does not exist. Where /proc is missing, the pid alone.
+    """
+    pid = os.getpid() if pid is None else pid
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return ""
+        return f"{pid}"
+    # The command in parentheses may hold blanks; the start time is field 22.
+    started = stat.rpartition(")")[2].split()[19]
+    return f"{boot}:{pid}:{started}"
+
+
+def _lives(mark: str) -> bool:
+    parts = mark.split(":")
+    pid = parts[1] if len(parts) == 3 else mark
+    return pid.isdigit() and process_mark(int(pid)) == mark
+
+
+class ReplicaLease:
+    """This process as a replica.
+
+    ``on_lost`` is called, once, when the lease cannot be kept: the process must
+    then stop acting on servers (the hub ends itself and is started anew).
+    """
+
+    def __init__(self, database: Database, on_lost: Callable[[], None]) -> None:
+        self.id = uuid.uuid4().hex
+        self.host = host_name()
+        self._database = database
+        self._on_lost = on_lost
+        self._trusted_until = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether this replica may act now."""
+        return time.monotonic() < self._trusted_until
+
+    async def start(self) -> None:
+        """Announce the replica; replicas of this host whose process is gone are struck off."""
+        began = time.monotonic()
+        mark = process_mark()
+
+        def announce(connection: Connection) -> None:
+            for replica, process in leases.processes_on(connection, self.host).items():
+                if process == mark or not _lives(process):
+                    leases.resign(connection, replica)
+            leases.expire(connection)
+            leases.announce(connection, self.id, self.host, mark, TTL_S)
+
+        await self._database.write(announce)
+        self._trusted_until = began + TTL_S - MARGIN_S
+        self._task = asyncio.get_running_loop().create_task(self._renew(), name="lease")
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            began = time.monotonic()
+            try:
+                kept = await self._database.write(lambda c: leases.renew(c, self.id, TTL_S))
+            except PerijoveError as error:
+                log.warning("Could not renew the lease of this replica: %s", error)
+                kept = self.trusted
+            else:
+                if kept:
+                    self._trusted_until = began + TTL_S - MARGIN_S
+            if not kept:
+                self._trusted_until = 0.0
+                log.error("This replica lost its lease; others take its servers over")
+                self._on_lost()
+                return
+
+    async def close(self) -> None:
+        """Leave in good order, so that others need not wait for the lease to end."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._trusted_until = 0.0
+            await self._database.write(lambda c: leases.resign(c, self.id))

@@ -1,0 +1,93 @@
+"""A browser, and the single-user servers that people meet in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import PERIJOVE, HubProcess
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = Path(os.environ.get("PERIJOVE_TEST_PEERS", ROOT / ".cache" / "peers"))
+SINGLEUSER_COMMANDS = {
+    "perijove": [str(PERIJOVE), "singleuser"],
+    "jupyterhub-6.1.1": [str(PEERS / "jupyterhub-6.1.1" / "bin" / "jupyterhub-singleuser")],
+}
+
+
+def _missing(what: str) -> None:
+    """Skip the test, or fail it where nothing may be left out."""
+    if os.environ.get("PERIJOVE_TEST_STRICT"):
+        pytest.fail(f"PERIJOVE_TEST_STRICT is set, and {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium from ``PERIJOVE_TEST_CHROMIUM``, else from the PATH."""
+    path = os.environ.get("PERIJOVE_TEST_CHROMIUM") or shutil.which("chromium")
+    if not path:
+        _missing("there is no Chromium on the PATH")
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox refuses root; every page it sees here is ours.
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh browser profile; waits of at most 30 s."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(params=sorted(SINGLEUSER_COMMANDS, reverse=True))
+def singleuser_command(request: pytest.FixtureRequest) -> list[str]:
+    """Command of a real single-user server: ours, then upstream's."""
+    command = SINGLEUSER_COMMANDS[request.param]
+    if not Path(command[0]).exists():
+        _missing(f"{command[0]} is not installed (scripts/peer_venv.sh)")
+    return command
+
+
+@pytest.fixture
+def lab_hub(tmp_path: Path, singleuser_command: list[str]) -> Iterator[HubProcess]:
+    """A running hub whose servers are real JupyterLabs."""
+    hub = HubProcess(
+        tmp_path / "hub",
+        f"""
+c.Spawner.cmd = {singleuser_command!r}
+c.Spawner.args = {["--allow-root"] if os.geteuid() == 0 else []!r}
+c.Spawner.default_url = "/lab"
+c.Spawner.start_timeout = 90
+c.Spawner.http_timeout = 90
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}
+""",
+    )
+    try:
+        yield hub.start()
+    finally:
+        hub.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Under a failed test, show what the page and the hub's log said; keep a picture."""
+    report = yield
+    arguments = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed:  # type: ignore[attr-defined]
+        if hub := arguments.get("lab_hub"):
+            report.sections.append(("end of the hub's log", hub.log_end()))  # type: ignore[attr-defined]
+        if page := arguments.get("page"):
+            picture = ROOT / ".cache" / "browser" / f"{item.name}.png"
+            page.screenshot(path=picture)
+            text = page.locator("body").inner_text()[:2000]
+            report.sections.append((f"page {page.url} (picture: {picture})", text))  # type: ignore[attr-defined]
+    return report

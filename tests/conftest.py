@@ -1,0 +1,55 @@
+"""What tests of several rooms share: databases to run on.
+
+SQLite needs nothing. PostgreSQL tests use the server named by
+``PERIJOVE_TEST_POSTGRESQL`` (``make test`` starts a private one and sets it);
+each test gets an empty database of its own there. Without the variable those
+tests are skipped, or fail when ``PERIJOVE_TEST_STRICT`` is set, so that CI
+cannot pass by leaving them out.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+
+def missing(what: str) -> None:
+    """Skip the test, or fail it where nothing may be left out."""
+    if os.environ.get("PERIJOVE_TEST_STRICT"):
+        pytest.fail(f"PERIJOVE_TEST_STRICT is set, and {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> URL:
+    """The server that tests may make databases on."""
+    url = os.environ.get("PERIJOVE_TEST_POSTGRESQL")
+    if not url:
+        missing("PERIJOVE_TEST_POSTGRESQL names no PostgreSQL server")
+    return make_url(url or "")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: URL) -> Iterator[str]:
+    """An empty PostgreSQL database, removed after the test."""
+    name = f"perijove_{uuid.uuid4().hex}"
+    plain = postgresql_server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield postgresql_server.set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
