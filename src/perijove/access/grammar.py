@@ -72,8 +72,7 @@ def split_scope(raw: str) -> ScopeExpr | None:
 
 
 def _names_server(value: str) -> bool:
-    owner, _, server = value.partition("/")
-    return bool(owner) and value.count("/") == 1 and not server.startswith(" ")
+    return value.count("/") == 1 and not value.startswith("/")
 
 
 def read_scope(raw: str, catalogue: Catalogue = CATALOGUE) -> ScopeExpr:

@@ -317,6 +317,10 @@ class ProxyPort(Protocol):
         """The hub's routes as the proxy has them; data may hold ``last_activity``."""
         ...
 
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
+        """Reach the proxy's API elsewhere, or with another token; None: as before."""
+        ...
+
     def validate_routespec(self, routespec: str) -> str:
         """The routespec in the proxy's form. Raises ConfigError."""
         ...

@@ -72,8 +72,7 @@ class UserQuery:
 
     ``state`` is None, ``active``, ``inactive`` or ``ready``; ``name_filter`` a
     substring in any case; ``sort`` ``id``, ``name`` or ``last_activity``, with a
-    ``-`` in front for descending. ``users`` and ``groups`` bound the list to these
-    names and to members of these groups; both None: everybody.
+    ``-`` in front for descending.
     """
 
     state: str | None = None
@@ -81,5 +80,3 @@ class UserQuery:
     sort: str = "id"
     offset: int = 0
     limit: int = 50
-    users: frozenset[str] | None = None
-    groups: frozenset[str] | None = None

@@ -47,7 +47,9 @@ def load_plugin(group: str, name: str) -> object:
     target = list_plugins(group).get(name.strip().lower(), name.strip())
     if ":" not in target and "." not in target:
         known = ", ".join(sorted(list_plugins(group)))
-        raise ValueError(f"{name!r} is neither an installed name ({known}) nor package.module.Class")
+        raise ValueError(
+            f"{name!r} is neither an installed name ({known}) nor package.module.Class"
+        )
     return import_dotted(target)
 
 

@@ -207,12 +207,14 @@ class Commands:
                 server = holding.server
                 continue
             await asyncio.sleep(min(POLL_S, left))
-            server_id = server.id
-            row = await self._database.read(lambda c, key=server_id: server_rows.get(c, key))
-            if row is None:
-                raise NotFound()
-            server = row
+            server = await self._reload(server)
         return server
+
+    async def _reload(self, server: Server) -> Server:
+        row = await self._database.read(lambda c: server_rows.get(c, server.id))
+        if row is None:
+            raise NotFound()
+        return row
 
     # -- stopped servers --------------------------------------------------
 

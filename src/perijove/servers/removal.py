@@ -5,19 +5,22 @@ crash half-way is finished by the next hub.
 """
 
 import logging
+from collections.abc import Sequence
 
-from perijove.domain.errors import PluginError
-from perijove.domain.ports import AuthenticatorPort, SpawnerFactory
+from perijove.domain.ports import SpawnerFactory
 from perijove.domain.servers import Server
-from perijove.domain.users import User
+from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import Tasks
+from perijove.people.users import Users
 from perijove.servers.commands import Commands
 from perijove.servers.launch import Launcher
-from perijove.store import removals
 from perijove.store import servers as server_rows
 from perijove.store.engine import Database
 
 log = logging.getLogger("perijove.servers")
+
+LONG_STOP_S = 600.0
+"""How long one wait for a stop is, before the log says that it still goes on."""
 
 
 class Removals:
@@ -27,13 +30,13 @@ class Removals:
         self,
         database: Database,
         factory: SpawnerFactory,
-        authenticator: AuthenticatorPort,
+        users: Users,
         launcher: Launcher,
         commands: Commands,
     ) -> None:
         self._database = database
         self._factory = factory
-        self._authenticator = authenticator
+        self._users = users
         self._launcher = launcher
         self._commands = commands
         self._tasks = Tasks("removals")
@@ -50,7 +53,7 @@ class Removals:
         return True
 
     async def _remove_later(self, server: Server) -> None:
-        while not await self._commands.wait_stopped(server, 600):
+        while not await self._commands.wait_stopped(server, LONG_STOP_S):
             log.warning("%r is still stopping; it will be removed then", server.full_name)
         await self._forget(server)
 
@@ -63,42 +66,38 @@ class Removals:
         self._launcher.forget(server)
 
     async def delete_user(self, user: User, timeout_s: float) -> bool:
-        """Stop all servers of a user and delete it; False when that goes on after ``timeout_s``.
-
-        Raises PluginError when the authenticator refuses.
-        """
-        await self._authenticator.delete_user(user)
-        await self._database.write(lambda c: removals.mark_user(c, user.id))
-        servers = await self._database.read(lambda c: server_rows.of_user(c, user.id))
+        """Stop all servers of a user and delete it; False when that goes on after ``timeout_s``."""
+        await self._users.mark_deleting(user)
+        servers = await self._servers_of(user)
         for server in servers:
             if server.active:
                 await self._commands.request_stop(server)
         done = self._tasks.spawn(self._delete_user(user, servers), f"delete {user.name!r}")
         return await self._tasks.finished(done, timeout_s)
 
-    async def _delete_user(self, user: User, servers: list[Server]) -> None:
+    async def _delete_user(self, user: User, servers: Sequence[Server]) -> None:
         for server in servers:
-            if server.active:
-                while not await self._commands.wait_stopped(server, 600):
-                    log.warning("User %r is deleted when %r has stopped", user.name, server.name)
-            try:
-                port = self._factory.open(server, user, ())
-                await port.delete_forever()
-            except PluginError as error:
-                log.error("%s", error)
-            self._factory.forget(server.id)
-        await self._database.write(lambda c: removals.delete_user(c, user.id))
-        self._launcher.forget_user(user)
+            while server.active and not await self._commands.wait_stopped(server, LONG_STOP_S):
+                log.warning("User %r is deleted when %r has stopped", user.name, server.name)
+        await self._users.delete(user, self._delete_storage)
         log.info("Deleted user %r", user.name)
+
+    async def _delete_storage(self, detail: UserDetail) -> None:
+        """Let the spawner delete what it keeps for each server of a user."""
+        for server in detail.servers:
+            port = self._factory.open(server, detail.user, detail.groups)
+            await port.delete_forever()
+            self._factory.forget(server.id)
+
+    async def _servers_of(self, user: User) -> list[Server]:
+        return await self._database.read(lambda c: server_rows.of_user(c, user.id))
 
     async def finish(self) -> None:
         """Go on with removals that a crash interrupted."""
-        servers, users = await self._database.read(removals.pending)
-        for server in servers:
+        for server in await self._database.read(server_rows.removing):
             self._tasks.spawn(self._remove_later(server), f"remove {server.full_name!r}")
-        for user in users:
-            held = await self._database.read(lambda c, user=user: server_rows.of_user(c, user.id))
-            self._tasks.spawn(self._delete_user(user, held), f"delete {user.name!r}")
+        for user in await self._users.due_for_deletion():
+            self._tasks.spawn(self._delete_user(user, ()), f"delete {user.name!r}")
 
     async def close(self) -> None:
         """Stop waiting; the next hub finishes."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, selec
 
 from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode
 from perijove.store.inserts import chunks, insert_missing
-from perijove.store.tables import oauth_clients, oauth_codes, servers, services, users
+from perijove.store.tables import oauth_clients, oauth_codes, servers, services, tokens, users
 
 _CLIENT: Select[Any] = select(
     oauth_clients.c.identifier,
@@ -75,10 +75,14 @@ def ensure_hub_client(connection: Connection) -> None:
     insert_missing(connection, oauth_clients, [row])
 
 
-def remove_clients(connection: Connection, identifiers: Collection[str]) -> None:
-    """Delete clients with their codes and tokens. The hub's own client stays."""
+def remove_clients(connection: Connection, identifiers: Collection[str]) -> list[int]:
+    """Delete clients with their codes and tokens; the tokens' ids. The hub's own client stays."""
+    ended: list[int] = []
     for part in chunks(sorted(set(identifiers) - {HUB_CLIENT})):
+        issued = delete(tokens).where(tokens.c.client_id.in_(part)).returning(tokens.c.id)
+        ended.extend(connection.execute(issued).scalars())
         connection.execute(delete(oauth_clients).where(oauth_clients.c.identifier.in_(part)))
+    return ended
 
 
 def remove_stray_clients(connection: Connection) -> int:

@@ -26,7 +26,9 @@ VERSION_TABLE = "perijove_version"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 version = Table(
-    VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
+    VERSION_TABLE,
+    MetaData(naming_convention={"pk": f"{VERSION_TABLE}_pkc"}),  # Alembic's name for it
+    Column("version_num", String(32), primary_key=True),
 )
 
 SCHEMA_LOCK = 0x7065_7273

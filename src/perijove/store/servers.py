@@ -107,6 +107,11 @@ def unwanted(connection: Connection, owner: str) -> list[Server]:
     return [from_row(row) for row in connection.execute(statement)]
 
 
+def removing(connection: Connection) -> list[Server]:
+    """Servers that go when they have stopped."""
+    return [from_row(row) for row in connection.execute(_SELECT.where(servers.c.removing))]
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many servers count against the limits."""

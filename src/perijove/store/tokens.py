@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from perijove.domain.tokens import Bearer, Token, TokenDetail
 from perijove.store import services as service_store
-from perijove.store.tables import oauth_clients, services, tokens, users
+from perijove.store.tables import oauth_clients, servers, services, tokens, users
 from perijove.store.users import COLUMNS as USER_COLUMNS
 from perijove.store.users import from_row as user_from_row
 
@@ -150,6 +150,15 @@ def change(connection: Connection, token_id: int, **values: Any) -> None:
 def remove(connection: Connection, token_ids: Collection[int]) -> int:
     """Delete these tokens; how many there were."""
     return connection.execute(delete(tokens).where(tokens.c.id.in_(list(token_ids)))).rowcount
+
+
+def remove_of_user(connection: Connection, user_id: int) -> list[int]:
+    """Delete a person's tokens, except those that their servers run with; the deleted ids."""
+    in_use = select(servers.c.token_id).where(
+        servers.c.user_id == user_id, servers.c.token_id.is_not(None)
+    )
+    statement = delete(tokens).where(tokens.c.user_id == user_id, tokens.c.id.not_in(in_use))
+    return list(connection.execute(statement.returning(tokens.c.id)).scalars())
 
 
 def remove_of_client(connection: Connection, user_id: int, client_id: str) -> list[int]:

@@ -25,17 +25,18 @@ from sqlalchemy import (
     update,
 )
 
+from perijove.access.decide import EVERY_ROW, RowFilter
 from perijove.domain.servers import State
 from perijove.domain.users import User, UserDetail, UserQuery
 from perijove.kit.ids import new_token
 from perijove.store import groups as group_store
+from perijove.store import oauth as oauth_store
 from perijove.store import roles as role_store
 from perijove.store import servers as server_store
 from perijove.store.inserts import chunks
 from perijove.store.tables import (
     groups,
     memberships,
-    oauth_clients,
     servers,
     users,
 )
@@ -146,23 +147,28 @@ def rename(connection: Connection, user_id: int, name: str) -> bool:
 
 def remove(connection: Connection, user_id: int) -> bool:
     """Delete a person with all that hangs on them, unless a server of theirs is active."""
-    drop_server_clients(connection, user_id)
     result = connection.execute(delete(users).where(users.c.id == user_id, ~_ACTIVE))
     return result.rowcount == 1
 
 
-def drop_server_clients(connection: Connection, user_id: int) -> None:
-    """Delete the OAuth clients of a person's stopped servers, and so their tokens."""
-    stopped = select(servers.c.oauth_client_id).where(
-        servers.c.user_id == user_id,
-        servers.c.state == State.STOPPED.value,
-        servers.c.oauth_client_id.is_not(None),
+def drop_server_clients(connection: Connection, user_id: int) -> list[int]:
+    """Delete the OAuth clients of a person's stopped servers; ids of the tokens that went along."""
+    mine = (servers.c.user_id == user_id, servers.c.state == State.STOPPED.value)
+    identifiers = list(
+        connection.execute(
+            select(servers.c.oauth_client_id).where(*mine, servers.c.oauth_client_id.is_not(None))
+        ).scalars()
     )
-    connection.execute(delete(oauth_clients).where(oauth_clients.c.identifier.in_(stopped)))
+    if not identifiers:
+        return []
+    connection.execute(update(servers).where(*mine).values(oauth_client_id=None))
+    return oauth_store.remove_clients(connection, identifiers)
+
+
+def mark_deleting(connection: Connection, user_id: int) -> None:
+    """The person goes as soon as their servers have stopped; nobody signs in as them again."""
     connection.execute(
-        update(servers)
-        .where(servers.c.user_id == user_id, servers.c.state == State.STOPPED.value)
-        .values(oauth_client_id=None)
+        update(users).where(users.c.id == user_id).values(deleting=True, cookie_id=new_token())
     )
 
 
@@ -202,12 +208,14 @@ def touch(connection: Connection, seen: Sequence[tuple[int, datetime]]) -> None:
         connection.execute(_TOUCH, [{"_id": user_id, "_seen": moment} for user_id, moment in seen])
 
 
-def page(connection: Connection, query: UserQuery) -> tuple[list[UserDetail], int]:
+def page(
+    connection: Connection, query: UserQuery, rows: RowFilter = EVERY_ROW
+) -> tuple[list[UserDetail], int]:
     """One page of people with all details, and how many there are in all.
 
-    Raises KeyError for an unknown ``state`` or ``sort``.
+    ``rows`` bounds the list to what the caller may see. Raises KeyError for an unknown ``state`` or ``sort``.
     """
-    where = _conditions(query)
+    where = _conditions(query, rows)
     descending = query.sort.startswith("-")
     column = SORTS[query.sort.removeprefix("-")]
     order = column.desc().nulls_last() if descending else column.asc().nulls_first()
@@ -226,15 +234,15 @@ def page(connection: Connection, query: UserQuery) -> tuple[list[UserDetail], in
     return details(connection, found), total
 
 
-def _conditions(query: UserQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: UserQuery, rows: RowFilter) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = [true()]
     if query.state is not None:
         where.append(STATES[query.state])
     if query.name_filter:
         lowered = query.name_filter.lower()
         where.append(func.lower(users.c.name).contains(lowered, autoescape=True))
-    if query.users is not None or query.groups is not None:
-        where.append(_visible(query.users or frozenset(), query.groups or frozenset()))
+    if not rows.all:
+        where.append(_visible(rows.users, rows.groups))
     return where
 
 

@@ -103,7 +103,10 @@ def test_own_names_win_over_other_distributions(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         discover,
         "entry_points",
-        lambda group: [Point("Dummy", "other.package:Other"), Point("Extra", "collections:OrderedDict")],
+        lambda group: [
+            Point("Dummy", "other.package:Other"),
+            Point("Extra", "collections:OrderedDict"),
+        ],
     )
     names = discover.list_plugins(discover.AUTHENTICATORS)
     assert names["dummy"] == "perijove.plugins.simple_auth:DummyAuthenticator"

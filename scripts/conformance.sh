@@ -1,0 +1,43 @@
+#!/bin/sh
+# The conformance suite against Perijove, held to the ratchet (tests/conformance/ratchet.json).
+#
+#   scripts/conformance.sh                                    all areas but the real server
+#   scripts/conformance.sh --real "perijove singleuser"       the real-server area with that command
+#   HUB_CMD=... scripts/conformance.sh --no-ratchet [pytest arguments]   any hub, no comparison
+#
+# Uses .venv if it exists, so `make test` needs no second environment; reports go to .cache/conformance/.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+reports=$cache/conformance
+mkdir -p "$reports"
+if [ -x "$root/.venv/bin/perijove" ]; then
+    PATH=$root/.venv/bin:$PATH
+    export PATH
+fi
+if [ -z "${CONF_VENV:-}" ]; then
+    CONF_VENV=$cache/conformance-venv
+    make_venv "$CONF_VENV"
+fi
+export CONF_VENV
+
+if [ "${1:-}" = --no-ratchet ]; then
+    shift
+    exec "$root/tests/conformance/run.sh" "$@"
+fi
+
+name=suite
+if [ "${1:-}" = --real ]; then
+    PEER_SINGLEUSER=$2
+    export PEER_SINGLEUSER
+    shift 2
+    name=real-$(printf '%s' "$PEER_SINGLEUSER" | tr -cs 'A-Za-z0-9.' - | tail -c 60)
+    set -- -m realserver "$@"
+fi
+report=$reports/$name.json
+rm -f "$report"
+status=0
+"$root/tests/conformance/run.sh" "$@" --report "$report" || status=$?
+# 1 means that some cases failed, which is the ratchet's business; anything else is an error.
+[ "$status" -le 1 ] || exit "$status"
+exec python3 "$root/scripts/check_ratchet.py" "$report"

@@ -1,0 +1,222 @@
+"""Which fields of a model a caller may read.
+
+A field appears with any of its scopes, if that scope reaches the thing. The
+fields without a scope of their own (kind, name) appear as soon as any other
+does; when none is readable the thing is invisible, and lists leave it out.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from perijove.access.decide import Grant, Target, reaches
+from perijove.access.grammar import ALL, All, Filters
+
+FieldTable = Mapping[str, tuple[str, ...]]
+"""Field -> the scopes any of which reveals it; none means: with any other field."""
+
+
+def _table(*names_of_thing: str, **scopes: tuple[str, ...]) -> FieldTable:
+    return MappingProxyType({**dict.fromkeys(("kind", "name"), names_of_thing), **scopes})
+
+
+USER_FIELDS: Final = _table(
+    admin=("read:users", "read:users:name", "read:roles:users"),
+    roles=("read:users", "read:roles:users"),
+    groups=("read:users", "read:users:groups"),
+    server=("read:users",),
+    pending=("read:users",),
+    created=("read:users",),
+    last_activity=("read:users", "read:users:activity"),
+    user_info=("read:users", "read:users:name"),
+    servers=("read:servers",),
+    auth_state=("admin:auth_state",),
+)
+
+GROUP_FIELDS: Final = _table(
+    "read:groups:name",
+    roles=("read:roles:groups",),
+    users=("read:groups",),
+    properties=("read:groups",),
+)
+
+SERVICE_FIELDS: Final = _table(
+    admin=("read:services", "read:services:name", "read:roles:services"),
+    roles=("read:roles:services",),
+    url=("read:services",),
+    prefix=("read:services",),
+    command=("read:services",),
+    pid=("read:services",),
+    info=("read:services",),
+    display=("read:services",),
+)
+
+SERVER_FIELDS: Final = frozenset(
+    {
+        "name",
+        "display_name",
+        "full_name",
+        "last_activity",
+        "started",
+        "pending",
+        "ready",
+        "stopped",
+        "url",
+        "user_options",
+        "progress_url",
+        "full_url",
+        "full_progress_url",
+    }
+)
+"""What ``read:servers`` reveals of a server."""
+
+SERVER_STATE_FIELDS: Final = frozenset({"state"})
+"""What ``admin:server_state`` reveals besides."""
+
+TOKEN_FIELDS: Final = frozenset(
+    {
+        "user",
+        "service",
+        "id",
+        "kind",
+        "roles",
+        "scopes",
+        "created",
+        "last_activity",
+        "expires_at",
+        "note",
+        "session_id",
+        "oauth_client",
+    }
+)
+"""What ``read:tokens`` reveals of a token."""
+
+TOKEN_SECRET_FIELDS: Final = frozenset({"token"})
+"""Shown once, to whoever makes the token."""
+
+SHARE_FIELDS: Final = frozenset({"server", "scopes", "user", "group", "kind", "created_at"})
+"""What whoever may see a share sees of it."""
+
+SHARE_CODE_FIELDS: Final = frozenset(
+    {
+        "server",
+        "scopes",
+        "id",
+        "created_at",
+        "expires_at",
+        "exchange_count",
+        "last_exchanged_at",
+    }
+)
+"""What whoever may see a share code sees of it."""
+
+SHARE_CODE_SECRET_FIELDS: Final = frozenset({"code", "accept_url", "full_accept_url"})
+"""Shown once, to whoever makes the code."""
+
+_NONE: Final[frozenset[str]] = frozenset()
+_ANY: Final = frozenset({"kind", "name"})
+
+Plan = tuple[frozenset[str], tuple[tuple[str, tuple[Filters, ...]], ...]]
+"""Fields that are readable of everything, and fields that depend on the target."""
+
+
+@lru_cache(maxsize=2048)
+def _plan(grant: Grant, table_name: str) -> Plan:
+    """What does not depend on the target, worked out once per grant.
+
+    A list of a thousand users asks the same question a thousand times.
+    """
+    always: set[str] = set()
+    depends: list[tuple[str, tuple[Filters, ...]]] = []
+    for name, scopes in _TABLES[table_name].items():
+        reaching = [grant.parsed[base] for base in scopes if base in grant.parsed]
+        if any(filters is ALL for filters in reaching):
+            always.add(name)
+        elif reaching:
+            depends.append((name, tuple(f for f in reaching if f is not ALL)))
+    return (frozenset(always) | _ANY if always else _NONE), tuple(depends)
+
+
+_TABLES: Final[Mapping[str, FieldTable]] = MappingProxyType(
+    {"user": USER_FIELDS, "group": GROUP_FIELDS, "service": SERVICE_FIELDS}
+)
+
+
+def _readable(grant: Grant, table_name: str, target: Target) -> frozenset[str]:
+    always, depends = _plan(grant, table_name)
+    if not depends:
+        return always
+    found = [name for name, filters in depends if any(reaches(f, target) for f in filters)]
+    return always.union(found, _ANY) if found else always
+
+
+def readable_user_fields(grant: Grant, target: Target) -> frozenset[str]:
+    """The fields of a user that the caller may read; empty: the user is invisible.
+
+    ``servers`` is among them when all servers of the user are readable, or some
+    by name; ``readable_servers`` says which.
+    """
+    fields = _readable(grant, "user", target)
+    if "servers" not in fields and readable_servers(grant, target):
+        return fields | _ANY | {"servers"}
+    return fields
+
+
+def readable_servers(grant: Grant, target: Target) -> All | frozenset[str]:
+    """Which servers of a user the caller may read: ALL, or these names (maybe none)."""
+    filters = grant.parsed.get("read:servers")
+    if filters is None:
+        return _NONE
+    if filters is ALL or reaches(filters, target):
+        return ALL
+    return _servers_of(target.user, filters.get("server", _NONE))
+
+
+def _servers_of(user: str, full_names: Iterable[str]) -> frozenset[str]:
+    prefix = f"{user}/"
+    return frozenset(full[len(prefix) :] for full in full_names if full.startswith(prefix))
+
+
+def readable_server_fields(grant: Grant, target: Target) -> frozenset[str]:
+    """The fields of a server that the caller may read; empty: the server is invisible."""
+    if not _holds(grant, "read:servers", target):
+        return _NONE
+    if _holds(grant, "admin:server_state", target):
+        return SERVER_FIELDS | SERVER_STATE_FIELDS
+    return SERVER_FIELDS
+
+
+def readable_group_fields(grant: Grant, target: Target) -> frozenset[str]:
+    """The fields of a group that the caller may read; empty: the group is invisible."""
+    return _readable(grant, "group", target)
+
+
+def readable_service_fields(grant: Grant, target: Target) -> frozenset[str]:
+    """The fields of a service that the caller may read; empty: the service is invisible."""
+    return _readable(grant, "service", target)
+
+
+def readable_token_fields(
+    grant: Grant, target: Target, *, created: bool = False
+) -> frozenset[str]:
+    """The fields of tokens of the user ``target``; empty: they are invisible.
+
+    ``created``: the answer to the request that makes the token, which shows the
+    secret and takes the scope ``tokens``.
+    """
+    if created:
+        made = _holds(grant, "tokens", target)
+        return TOKEN_FIELDS | TOKEN_SECRET_FIELDS if made else _NONE
+    return TOKEN_FIELDS if _holds(grant, "read:tokens", target) else _NONE
+
+
+def _holds(grant: Grant, base: str, target: Target) -> bool:
+    filters = grant.parsed.get(base)
+    return filters is not None and (filters is ALL or reaches(filters, target))
+
+
+def needs_groups_for_fields(grant: Grant) -> bool:
+    """Whether the readable fields of users can depend on the groups of those users."""
+    scopes = {base for needed in USER_FIELDS.values() for base in needed}
+    return any(grant.uses_groups((base,)) for base in scopes)

@@ -1,0 +1,127 @@
+"""The hub's answer to "who holds this token?", kept for a while.
+
+A page of JupyterLab sends dozens of requests at once, so answers are cached,
+and callers that ask for the same token meanwhile share one request. The key
+holds the browser's session id: signing out at the hub changes it, which ends
+the cached answer at once. The cache is bounded, since anybody may send tokens.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from perijove.hubauth.client import HubUnreachable
+from perijove.kit.aio import SingleFlight
+from perijove.kit.crypto import hash_token
+
+UserModel = dict[str, Any]
+
+MAX_ENTRIES = 1000
+"""More tokens than this at one server are an attack or a flood; the oldest go."""
+
+
+def cache_key(session_id: str, token: str) -> str:
+    """The key of one token within one browser session; holds no secret."""
+    return f"token:{session_id}:{hash_token(token)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """What the hub said (None: no such token) and how old that is, in seconds."""
+
+    model: UserModel | None
+    age_s: float
+
+
+class IdentityCache:
+    """Answers by key, at most ``max_entries`` of them."""
+
+    def __init__(
+        self,
+        max_entries: int = MAX_ENTRIES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_entries = max_entries
+        self._monotonic = monotonic
+        self._answers: OrderedDict[str, tuple[float, UserModel | None]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: str) -> CachedAnswer | None:
+        """The stored answer, however old; None when there is none."""
+        entry = self._answers.get(key)
+        if entry is None:
+            return None
+        stored_at, model = entry
+        return CachedAnswer(model, self._monotonic() - stored_at)
+
+    def put(self, key: str, model: UserModel | None) -> None:
+        """Store an answer, dropping the oldest one when full."""
+        self._answers.pop(key, None)
+        while len(self._answers) >= self.max_entries:
+            self._answers.popitem(last=False)
+        self._answers[key] = (self._monotonic(), model)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._answers.clear()
+
+
+class Identities:
+    """Who holds which token: the cache, the hub behind it, one request per question.
+
+    While the hub cannot be reached (it restarts, say) an answer may be up to
+    twice ``max_age_s`` old: nothing can be revoked at a hub that is down.
+    """
+
+    def __init__(self, max_age_s: float, cache: IdentityCache | None = None) -> None:
+        self.max_age_s = max_age_s
+        self.cache = cache if cache is not None else IdentityCache()
+        self._flight = SingleFlight()
+
+    def recall(
+        self, token: str, session_id: str, max_age_s: float | None = None
+    ) -> CachedAnswer | None:
+        """The cached answer if it is fresh enough."""
+        answer = self.cache.get(cache_key(session_id, token))
+        limit = self.max_age_s if max_age_s is None else min(max_age_s, self.max_age_s)
+        return answer if answer is not None and answer.age_s < limit else None
+
+    def remember(self, token: str, session_id: str, model: UserModel | None) -> None:
+        """Store what the hub said."""
+        self.cache.put(cache_key(session_id, token), model)
+
+    def fall_back(self, token: str, session_id: str) -> CachedAnswer | None:
+        """The answer that may stand in while the hub is unreachable."""
+        answer = self.cache.get(cache_key(session_id, token))
+        return answer if answer is not None and answer.age_s < 2 * self.max_age_s else None
+
+    async def identify(
+        self,
+        token: str,
+        session_id: str,
+        ask: Callable[[], Awaitable[UserModel | None]],
+        max_age_s: float | None = None,
+    ) -> UserModel | None:
+        """The holder of ``token``, from the cache or by calling ``ask``.
+
+        ``max_age_s`` asks for a fresher answer than usual. Raises what ``ask``
+        raises, but HubUnreachable only when no recent answer is known.
+        """
+        if (known := self.recall(token, session_id, max_age_s)) is not None:
+            return known.model
+
+        async def ask_and_remember() -> UserModel | None:
+            model = await ask()
+            self.remember(token, session_id, model)
+            return model
+
+        try:
+            return await self._flight.run(cache_key(session_id, token), ask_and_remember)
+        except HubUnreachable:
+            if (stale := self.fall_back(token, session_id)) is not None:
+                return stale.model
+            raise

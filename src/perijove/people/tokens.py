@@ -1,0 +1,385 @@
+"""API tokens: made, recognised, listed, revoked.
+
+A token is random and long, so its SHA-256 is looked up in a unique index.
+Imported tokens carry slow, salted hashes: the first use finds them by prefix,
+checks them off the event loop, and puts the SHA-256 in their place.
+
+OAuth access tokens are in the same table; revoking one revokes all that its
+client holds for that person.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from perijove.access.catalogue import DEFAULT_ROLES
+from perijove.access.errors import AccessError
+from perijove.access.intersect import names_needed
+from perijove.access.roles import scopes_of_roles
+from perijove.access.tokens import scopes_for_new_token, wanted_by_token
+from perijove.domain.errors import ConfigError, InvalidInput, NotFound
+from perijove.domain.events import Message, Topic
+from perijove.domain.tokens import HUB_CLIENT, Bearer, Token, TokenDetail
+from perijove.domain.users import Service, User
+from perijove.kit.clock import Clock
+from perijove.kit.crypto import MAX_TOKEN_LENGTH, hash_token, matches_salted
+from perijove.kit.ids import new_token
+from perijove.people.activity import Activity
+from perijove.people.cache import Cache
+from perijove.people.grants import Grants, owner_of, tag_of
+from perijove.people.texts import checked_text
+from perijove.store import oauth as oauth_store
+from perijove.store import roles as role_store
+from perijove.store import tokens as token_store
+from perijove.store.engine import Database
+from perijove.work.bus import Bus
+
+log = logging.getLogger("perijove.tokens")
+
+MIN_TOKEN_LENGTH = 8
+"""Shorter tokens are not taken from the configuration."""
+
+PREFIX_LENGTH = 4
+MAX_SALTED = 20
+"""How many imported hashes one unknown token is compared with."""
+
+MAX_LIFE_S = 100 * 366 * 86400
+"""Longest life that can be asked for (seconds); beyond it dates end."""
+
+MAX_NOTE_LENGTH = 1023
+CONFIG_NOTE = "from config"
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made. ``secret`` is shown once and kept nowhere."""
+
+    secret: str
+    detail: TokenDetail
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What somebody asks for. ``scopes`` and ``roles`` exclude each other; None: the default.
+
+    ``expires_in_s`` None: as long as the hub allows.
+    """
+
+    note: str = ""
+    scopes: tuple[str, ...] | None = None
+    roles: tuple[str, ...] | None = None
+    expires_in_s: int | None = None
+
+
+class Tokens:
+    """The hub's API tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        grants: Grants,
+        activity: Activity,
+        *,
+        max_life_s: int = 0,
+    ) -> None:
+        """``max_life_s``: longest life of tokens made on request; 0: no limit."""
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._grants = grants
+        self._activity = activity
+        self._max_life_s = max_life_s
+        self._cache: Cache[Bearer] = Cache(bus, clock)
+
+    # -- recognise ----------------------------------------------------------
+    async def resolve(self, secret: str) -> Bearer | None:
+        """The token and its owner; None when it is unknown or expired."""
+        if not 0 < len(secret) <= MAX_TOKEN_LENGTH:
+            return None
+        hashed = hash_token(secret)
+        bearer = self._cache.get(hashed)
+        if bearer is None:
+            generation = self._cache.generation
+            bearer = await self._database.read(lambda c: token_store.find(c, hashed))
+            if bearer is None:
+                bearer = await self._imported(secret, hashed)
+            if bearer is None:
+                return None
+            tags = (f"token:{bearer.token.id}", tag_of(bearer.owner))
+            self._cache.put(hashed, bearer, tags, generation)
+        expires_at = bearer.token.expires_at
+        if expires_at is not None and expires_at <= self._clock.now():
+            return None
+        return bearer
+
+    async def _imported(self, secret: str, hashed: str) -> Bearer | None:
+        prefix = secret[:PREFIX_LENGTH]
+        candidates = await self._database.read(lambda c: token_store.salted(c, prefix))
+        if not candidates:
+            return None
+        # A hash may take milliseconds, so neither the loop nor the writer does it.
+        token_id = await asyncio.to_thread(_match, candidates[:MAX_SALTED], secret)
+        if token_id is None:
+            return None
+
+        def adopt(connection: Connection) -> Bearer | None:
+            token_store.rehash(connection, token_id, hashed)
+            return token_store.find(connection, hashed)
+
+        return await self._database.write(adopt)
+
+    def note_use(self, bearer: Bearer) -> None:
+        """The token was used: activity of it and of the person behind it."""
+        self._activity.note_bearer(bearer)
+
+    # -- list ---------------------------------------------------------------
+    async def list_of(self, user: User) -> list[TokenDetail]:
+        """A person's tokens that are not expired, least recently used first."""
+        now = self._clock.now()
+        found = await self._database.read(lambda c: token_store.of_user(c, user.id, now))
+        shown = [self._activity.in_token(detail) for detail in found]
+        return sorted(shown, key=lambda d: (d.token.last_activity or d.token.created, d.token.id))
+
+    async def get(self, user: User, public_id: str) -> TokenDetail:
+        """One token of a person. Raises NotFound, also for somebody else's and expired ones."""
+        detail = await self._database.read(
+            lambda c: token_store.detail(c, _number(public_id))
+        )
+        if detail is None or detail.token.user_id != user.id:
+            raise NotFound
+        expires_at = detail.token.expires_at
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise NotFound
+        return self._activity.in_token(detail)
+
+    # -- make ---------------------------------------------------------------
+    async def request(
+        self,
+        owner: User | Service,
+        request: TokenRequest,
+        *,
+        within: frozenset[str] | None = None,
+    ) -> NewToken:
+        """A token that somebody asks for; what they ask for is checked.
+
+        ``within``: the expanded scopes of the requesting credential when it belongs
+        to the same owner (a token cannot make a stronger one). Raises InvalidInput
+        for a bad life, unknown scopes or roles, and scopes that the owner lacks.
+        """
+        if request.scopes is not None and request.roles is not None:
+            raise InvalidInput("Specify only one of 'roles' and 'scopes'")
+        note = checked_text(request.note, "note", MAX_NOTE_LENGTH)
+        expires_at = self.expiry(request.expires_in_s)
+        now = self._clock.now()
+
+        def make(connection: Connection) -> NewToken:
+            scopes = self._scopes_for(connection, owner, request, within)
+            return self._create(connection, owner, scopes, note, now, expires_at)
+
+        return await self._database.write(make)
+
+    def _scopes_for(
+        self,
+        connection: Connection,
+        owner: User | Service,
+        request: TokenRequest,
+        within: frozenset[str] | None,
+    ) -> tuple[str, ...]:
+        catalogue = self._grants.catalogue
+        who = owner_of(owner)
+        known = {role.name: role.scopes for role in role_store.all_roles(connection).values()}
+        default = known.get("token", DEFAULT_ROLES["token"].scopes)
+        held = self._grants.held_now(connection, owner).scopes
+        try:
+            wanted: Sequence[str] | None = request.scopes
+            if request.roles is not None:
+                wanted = scopes_of_roles(request.roles, known)
+            expanded = wanted_by_token(wanted or default, who, None, catalogue).scopes
+            names = names_needed(expanded, held)
+            if within is not None:
+                names |= names_needed(held, within) | names_needed(expanded, within)
+            return scopes_for_new_token(
+                wanted,
+                who,
+                held,
+                within=within,
+                default=default,
+                members=self._grants.members_now(connection, names),
+                catalogue=catalogue,
+            )
+        except AccessError as error:
+            raise InvalidInput(error.message) from error
+
+    def expiry(self, expires_in_s: object) -> datetime | None:
+        """When a token ends that is asked for with this life; None: never.
+
+        Raises InvalidInput for anything but None and whole numbers of seconds
+        from 1 to what the hub allows.
+        """
+        if expires_in_s is None:
+            if not self._max_life_s:
+                return None
+            expires_in_s = self._max_life_s
+        if isinstance(expires_in_s, bool) or not isinstance(expires_in_s, int):
+            raise InvalidInput("expires_in must be a whole number of seconds, or null")
+        longest = self._max_life_s or MAX_LIFE_S
+        if not 1 <= expires_in_s <= longest:
+            raise InvalidInput(f"expires_in must be from 1 to {longest} seconds")
+        return self._clock.now() + timedelta(seconds=expires_in_s)
+
+    def create_now(
+        self,
+        connection: Connection,
+        owner: User | Service,
+        scopes: Sequence[str],
+        *,
+        note: str = "",
+        client_id: str = HUB_CLIENT,
+        session_id: str | None = None,
+        expires_at: datetime | None = None,
+        secret: str | None = None,
+    ) -> NewToken:
+        """Store a token inside the caller's transaction; the scopes have been checked.
+
+        Used for servers' and services' own tokens and for OAuth. ``secret``: the
+        token itself, if it exists already.
+        """
+        return self._create(
+            connection,
+            owner,
+            scopes,
+            note,
+            self._clock.now(),
+            expires_at,
+            client_id=client_id,
+            session_id=session_id,
+            secret=secret,
+        )
+
+    def _create(
+        self,
+        connection: Connection,
+        owner: User | Service,
+        scopes: Sequence[str],
+        note: str,
+        now: datetime,
+        expires_at: datetime | None,
+        *,
+        client_id: str = HUB_CLIENT,
+        session_id: str | None = None,
+        secret: str | None = None,
+    ) -> NewToken:
+        secret = new_token() if secret is None else secret
+        is_user = isinstance(owner, User)
+        token = token_store.create(
+            connection,
+            hashed=hash_token(secret),
+            user_id=owner.id if is_user else None,
+            service_id=None if is_user else owner.id,
+            client_id=client_id,
+            session_id=session_id,
+            scopes=scopes,
+            now=now,
+            expires_at=expires_at,
+            note=note[:MAX_NOTE_LENGTH],
+        )
+        client = oauth_store.find_client(connection, client_id)
+        return NewToken(secret, TokenDetail(token, client.description if client else ""))
+
+    def adopt_given(
+        self,
+        connection: Connection,
+        secret: str,
+        owner: User | Service,
+        *,
+        note: str = CONFIG_NOTE,
+        scopes: Sequence[str] = ("inherit",),
+    ) -> Token:
+        """A token that comes from outside, such as from the configuration.
+
+        One that exists already keeps its scopes and its past. Raises ConfigError
+        when it cannot be a token or belongs to somebody else.
+        """
+        if not MIN_TOKEN_LENGTH <= len(secret) <= MAX_TOKEN_LENGTH:
+            raise ConfigError(
+                f"The token given for {owner.name!r} has {len(secret)} characters; "
+                f"a token has {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH}."
+            )
+        present = self.find_now(connection, secret)
+        if present is None:
+            return self._create(
+                connection, owner, scopes, note, self._clock.now(), None, secret=secret
+            ).detail.token
+        if tag_of(present.owner) != tag_of(owner):
+            raise ConfigError(
+                f"The token given for {owner.name!r} belongs to {present.owner.name!r} already."
+            )
+        if present.token.expires_at is not None:
+            token_store.change(connection, present.token.id, expires_at=None)
+        return present.token
+
+    def find_now(self, connection: Connection, secret: str) -> Bearer | None:
+        """Whose token this is, inside the caller's transaction; expired ones count."""
+        hashed = hash_token(secret)
+        bearer = token_store.find(connection, hashed)
+        if bearer is None:
+            candidates = token_store.salted(connection, secret[:PREFIX_LENGTH])
+            token_id = _match(candidates, secret)
+            if token_id is not None:
+                token_store.rehash(connection, token_id, hashed)
+                bearer = token_store.find(connection, hashed)
+        return bearer
+
+    # -- revoke -------------------------------------------------------------
+    async def revoke(self, user: User, public_id: str) -> None:
+        """End a token; one of an OAuth client takes all of that client's along.
+
+        Raises NotFound.
+        """
+        detail = await self.get(user, public_id)
+        client_id = detail.token.client_id
+
+        def end(connection: Connection) -> list[int]:
+            if client_id != HUB_CLIENT:
+                return token_store.remove_of_client(connection, user.id, client_id)
+            return [detail.token.id] if token_store.remove(connection, [detail.token.id]) else []
+
+        ended = await self._database.write(end)
+        if not ended:
+            raise NotFound
+        self.forget(ended)
+
+    async def revoke_ids(self, token_ids: Collection[int]) -> None:
+        """End these tokens; missing ones are no error."""
+        if token_ids:
+            await self._database.write(lambda c: token_store.remove(c, token_ids))
+            self.forget(token_ids)
+
+    def forget(self, token_ids: Collection[int]) -> None:
+        """These tokens changed or are gone: nobody is to answer for them from memory."""
+        for token_id in token_ids:
+            self._bus.publish(Message(Topic.CREDENTIALS, f"token:{token_id}"))
+
+
+def _match(candidates: Sequence[tuple[int, str]], secret: str) -> int | None:
+    """The id of the imported token that this is."""
+    for token_id, salted in candidates:
+        if matches_salted(salted, secret):
+            return token_id
+    return None
+
+
+def _number(public_id: str) -> int:
+    """The number in ``aNUMBER``. Raises NotFound for anything else."""
+    digits = public_id[1:]
+    if not public_id.startswith("a") or not digits.isascii() or not digits.isdigit():
+        raise NotFound
+    if len(digits) > 18:
+        raise NotFound
+    return int(digits)

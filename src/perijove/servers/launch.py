@@ -1,0 +1,183 @@
+"""What a server is given for its life: an API token and an OAuth client.
+
+Both are made in the transaction that moves the server to STARTING and go in the
+one that moves it to STOPPED, unless the plug-in says that the server will
+resume with them.
+"""
+
+import logging
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+
+from perijove.domain.errors import NotFound, StartFailed
+from perijove.domain.events import Message, ProgressEvent, Topic
+from perijove.domain.ports import SpawnerPort
+from perijove.domain.servers import Server
+from perijove.domain.tokens import HUB_CLIENT, OAuthClient
+from perijove.domain.users import User
+from perijove.kit.crypto import hash_token
+from perijove.kit.ids import new_token
+from perijove.routes.addresses import Addresses
+from perijove.servers import lifecycle
+from perijove.servers.holdings import Holding
+from perijove.servers.lifecycle import Move
+from perijove.store import events as event_rows
+from perijove.store import groups as group_rows
+from perijove.store import oauth as oauth_rows
+from perijove.store import roles as role_rows
+from perijove.store import servers as server_rows
+from perijove.store import tokens as token_rows
+from perijove.store import users as user_rows
+from perijove.store.engine import Database
+from perijove.work.bus import Bus
+
+log = logging.getLogger("perijove.servers")
+
+ACTIVITY_SCOPE = "users:activity!user"
+SERVER_ROLE = "server"
+
+
+def client_id_of(server: Server) -> str:
+    """The server's name as an OAuth client."""
+    client_id = f"jupyterhub-user-{quote(server.user_name, safe='')}"
+    return f"{client_id}-{quote(server.name, safe='')}" if server.name else client_id
+
+
+class Launcher:
+    """Makes and ends the credentials of servers."""
+
+    def __init__(self, database: Database, addresses: Addresses, bus: Bus) -> None:
+        self._database = database
+        self._addresses = addresses
+        self._bus = bus
+
+    async def owner(self, server: Server) -> tuple[User, tuple[str, ...]]:
+        """The server's owner and the names of the owner's groups. Raises NotFound."""
+        user, groups = await self._database.read(
+            lambda c: (
+                user_rows.get(c, server.user_id),
+                group_rows.names_of_user(c, server.user_id),
+            )
+        )
+        if user is None:
+            raise NotFound(f"User {server.user_name} is gone")
+        return user, groups
+
+    async def open(self, holding: Holding, port: SpawnerPort) -> str:
+        """Move a QUEUED server to STARTING with a new token and OAuth client; the token."""
+        server = holding.server
+        scopes = await self._token_scopes(server, port)
+        allowed = await port.oauth_scopes()
+        token = new_token()
+        client = self._client(server, token, allowed)
+        events: list[ProgressEvent] = holding.unstored()
+
+        def write(connection: Connection) -> int:
+            oauth_rows.save_client(connection, client)
+            token_id = self._store_token(connection, server, token, scopes)
+            server_rows.move(
+                connection,
+                server.id,
+                server.epoch,
+                lifecycle.sources(Move.LAUNCH),
+                lifecycle.target(Move.LAUNCH),
+                token_id=token_id,
+                oauth_client_id=client.identifier,
+            )
+            event_rows.append(connection, server.id, events)
+            return token_id
+
+        token_id = await self._database.write(write)
+        holding.update(
+            state=lifecycle.target(Move.LAUNCH),
+            token_id=token_id,
+            oauth_client_id=client.identifier,
+        )
+        return token
+
+    def _client(self, server: Server, token: str, allowed: list[str]) -> OAuthClient:
+        access = f"access:servers!server={server.full_name}"
+        url = self._addresses.server_url(server.user_name, server.name)
+        return OAuthClient(
+            identifier=client_id_of(server),
+            description=f"Server at {self._addresses.server_path(server.user_name, server.name)}",
+            secret_hash=hash_token(token),
+            redirect_uri=f"{url}oauth_callback",
+            allowed_scopes=tuple(dict.fromkeys([*allowed, access])),
+        )
+
+    def _store_token(
+        self, connection: Connection, server: Server, token: str, scopes: list[str]
+    ) -> int:
+        path = self._addresses.server_path(server.user_name, server.name)
+        return token_rows.create(
+            connection,
+            hashed=hash_token(token),
+            user_id=server.user_id,
+            client_id=HUB_CLIENT,
+            scopes=scopes,
+            now=datetime.now(UTC),
+            note=f"Server at {path}",
+        ).id
+
+    async def _token_scopes(self, server: Server, port: SpawnerPort) -> list[str]:
+        """Scopes of the server's own token, with ``!server`` spelled out."""
+        wanted = await port.token_scopes()
+        if not wanted:
+            role = await self._database.read(lambda c: role_rows.find(c, SERVER_ROLE))
+            wanted = list(role.scopes) if role is not None else []
+        scopes = [
+            f"{scope}={server.full_name}" if scope.endswith("!server") else scope
+            for scope in wanted
+        ]
+        if ACTIVITY_SCOPE not in scopes:
+            scopes.append(ACTIVITY_SCOPE)
+        return scopes
+
+    async def reconcile_token(self, holding: Holding, port: SpawnerPort, given: str) -> None:
+        """Take over the token of a server that resumed with its own.
+
+        Raises StartFailed when the token it reports belongs to somebody else.
+        """
+        reported = port.api_token
+        if not reported or reported == given:
+            return
+        server = holding.server
+        log.info("%r resumed with its own API token", server.full_name)
+        scopes = await self._token_scopes(server, port)
+        allowed = await port.oauth_scopes()
+
+        def write(connection: Connection) -> int | None:
+            if server.token_id is not None:
+                token_rows.remove(connection, [server.token_id])
+            bearer = token_rows.find(connection, hash_token(reported))
+            if bearer is not None and bearer.token.user_id != server.user_id:
+                token_rows.remove(connection, [bearer.token.id])
+                return None
+            token_id = (
+                bearer.token.id
+                if bearer is not None
+                else self._store_token(connection, server, reported, scopes)
+            )
+            oauth_rows.save_client(connection, self._client(server, reported, allowed))
+            server_rows.amend(connection, server.id, server.epoch, token_id=token_id)
+            return token_id
+
+        token_id = await self._database.write(write)
+        if token_id is None:
+            raise StartFailed("The server reports an API token that belongs to somebody else")
+        holding.update(token_id=token_id)
+
+    def close(self, connection: Connection, server: Server) -> None:
+        """End the credentials, in the transaction of the caller."""
+        if server.token_id is not None:
+            token_rows.remove(connection, [server.token_id])
+        if server.oauth_client_id is not None:
+            oauth_rows.remove_clients(connection, [server.oauth_client_id])
+        server_rows.edit(connection, server.id, token_id=None, oauth_client_id=None)
+
+    def forget(self, server: Server) -> None:
+        """Tell caches that the credentials of a server are gone."""
+        self._bus.publish(Message(Topic.CREDENTIALS, f"user:{server.user_id}"))

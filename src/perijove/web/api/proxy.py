@@ -1,0 +1,66 @@
+"""The proxy's table, seen through the hub."""
+
+from starlette.responses import Response
+
+from perijove.access.decide import THE_HUB
+from perijove.access.operations import OPERATIONS
+from perijove.domain.errors import InvalidInput
+from perijove.web.api.operations import operation, read_body
+from perijove.web.api.paging import PARAMETERS, page_of
+from perijove.web.call import Call
+from perijove.web.views import as_json, empty
+from perijove.wire import models
+
+NEEDS = OPERATIONS["GET /proxy"].needs
+
+
+@operation(
+    "GET",
+    "/proxy",
+    "The proxy's routes",
+    query=PARAMETERS,
+    answers={200: dict[str, models.Route]},
+    errors=(400, 403),
+)
+async def list_routes(call: Call) -> Response:
+    """The hub's routes as the proxy has them, by routespec."""
+    await call.require(NEEDS, THE_HUB)
+    page = page_of(call)
+    routes = await call.rooms.proxy.routes()
+    chosen = sorted(routes)[page.offset : page.offset + page.limit]
+    items = {
+        spec: {
+            "routespec": routes[spec].routespec,
+            "target": routes[spec].target,
+            "data": routes[spec].data,
+        }
+        for spec in chosen
+    }
+    return as_json(page.answer(call, items, len(routes)))
+
+
+@operation("POST", "/proxy", "Compare and mend all routes", answers={200: None}, errors=(403,))
+async def check_routes(call: Call) -> Response:
+    """Make the proxy's table what it should be, now."""
+    await call.require(NEEDS, THE_HUB)
+    await call.rooms.reconciler.check()
+    return empty(200)
+
+
+@operation(
+    "PATCH",
+    "/proxy",
+    "Announce a proxy at another address",
+    body=models.ProxyChange,
+    answers={200: None},
+    errors=(400, 403),
+)
+async def move_proxy(call: Call) -> Response:
+    """Talk to the proxy at another address or with another token from now on."""
+    await call.require(NEEDS, THE_HUB)
+    body = await read_body(call, models.ProxyChange, "proxy")
+    if body is None:
+        raise InvalidInput("The body must be a JSON object with api_url or auth_token")
+    call.rooms.proxy.reconfigure(api_url=body.api_url, auth_token=body.auth_token)
+    await call.rooms.reconciler.check()
+    return empty(200)

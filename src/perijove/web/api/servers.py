@@ -1,0 +1,258 @@
+"""Servers of users: start, stop, create, edit, remove, follow."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from perijove.access.decide import Target
+from perijove.access.operations import OPERATIONS
+from perijove.domain.errors import Conflict, InvalidInput, NotFound
+from perijove.domain.servers import Server, State
+from perijove.domain.users import UserDetail
+from perijove.kit.aio import maybe_await
+from perijove.servers.commands import KEEP
+from perijove.servers.progress import failed_event, ready_event
+from perijove.web.api.operations import Parameter, operation, parse_body, read_body
+from perijove.web.call import Call
+from perijove.web.freshness import require_fresh
+from perijove.web.views import as_json, empty
+from perijove.wire import models
+
+log = logging.getLogger("perijove.web")
+
+SERVER = "/users/{name}/servers/{server_name}"
+DEFAULT = "/users/{name}/server"
+KEEPALIVE_S = 8.0
+MAX_DISPLAY_NAME = 255
+
+
+async def _find(call: Call, method: str) -> tuple[UserDetail, str, Server | None]:
+    """The user and the server of the path, if the caller may do this. Raises NotFound."""
+    name, server_name = call.params["name"], call.params.get("server_name", "")
+    needs = OPERATIONS[f"{method} {SERVER}"].needs
+    await call.require(needs, Target.of_server(name, server_name))
+    detail = await call.rooms.users.get(name)
+    server = next((s for s in detail.servers if s.name == server_name), None)
+    return detail, server_name, server
+
+
+def _require_named_enabled(call: Call, name: str) -> None:
+    if name and not call.rooms.settings.servers.allow_named_servers:
+        raise InvalidInput("Named servers are not enabled.")
+
+
+async def named_limit(call: Call) -> int:
+    """How many named servers the caller may have; 0: any number."""
+    limit = call.rooms.settings.servers.named_server_limit_per_user
+    if callable(limit):
+        limit = await maybe_await(limit(call.rooms.handler_for(call.request)))
+    return int(limit or 0)
+
+
+def _display_name(text: str | None) -> str | None:
+    if text is not None and not 0 < len(text) <= MAX_DISPLAY_NAME:
+        raise InvalidInput(f"display_name must have 1 to {MAX_DISPLAY_NAME} characters")
+    if text is not None and not text.isprintable():
+        raise InvalidInput("display_name must not contain control characters")
+    return text
+
+
+def _view(call: Call, server: Server, detail: UserDetail) -> dict[str, Any]:
+    return call.rooms.views.server_for(call.caller.grant, server, frozenset(detail.groups))
+
+
+@operation(
+    "GET",
+    SERVER,
+    "One server",
+    answers={200: models.Server},
+    errors=(403, 404),
+)
+async def get_server(call: Call) -> Response:
+    """A server, running or not."""
+    detail, name, server = await _find(call, "GET")
+    if server is None:
+        raise NotFound(f"{detail.user.name} has no server named {name!r}")
+    return as_json(_view(call, server, detail))
+
+
+@operation(
+    "PUT",
+    SERVER,
+    "Create a named server without starting it",
+    body=models.ServerRequest,
+    answers={201: models.Server},
+    errors=(400, 403, 404, 409),
+)
+async def create_server(call: Call) -> Response:
+    """A new, stopped named server."""
+    detail, name, server = await _find(call, "PUT")
+    if not name or server is not None:
+        raise Conflict(f"Server {detail.user.name}/{name} already exists")
+    _require_named_enabled(call, name)
+    body = await read_body(call, models.ServerRequest, "server") or models.ServerRequest()
+    made = await call.rooms.commands.create(
+        detail.user,
+        name,
+        display_name=_display_name(body.display_name),
+        options=body.user_options,
+        named_limit=await named_limit(call),
+    )
+    return as_json(_view(call, made, detail), 201)
+
+
+@operation(
+    "POST",
+    SERVER,
+    "Start a server",
+    body=models.ServerRequest,
+    answers={201: None, 202: None},
+    errors=(400, 403, 404, 409, 429, 500),
+)
+async def start_server(call: Call) -> Response:
+    """Start a server, creating a named one; 202 when it takes longer than a moment."""
+    detail, name, _ = await _find(call, "POST")
+    _require_named_enabled(call, name)
+    options, display_name = await _start_arguments(call)
+    await require_fresh(call, detail.user, "spawn")
+    rooms = call.rooms
+    server = await rooms.commands.request_start(
+        detail.user,
+        name,
+        options=options,
+        display_name=display_name,
+        named_limit=await named_limit(call),
+        request=call.request,
+    )
+    server = await rooms.commands.wait_started(server, rooms.settings.limits.slow_spawn_timeout_s)
+    return Response(status_code=201 if server.ready else 202, media_type="text/plain")
+
+
+async def _start_arguments(call: Call) -> tuple[Any, Any]:
+    """Options and display name of a start; KEEP where the body says nothing."""
+    data = await call.json()
+    if data is None:
+        return KEEP, KEEP
+    if not isinstance(data, dict):
+        raise InvalidInput("The body must be a JSON object with the options of the start")
+    if not {"display_name", "user_options"} & set(data):
+        # How options were sent before display names existed.
+        return data, KEEP
+    body = parse_body(data, models.ServerRequest, "server")
+    options = body.user_options if body.user_options is not None else KEEP
+    name = _display_name(body.display_name) if body.display_name is not None else KEEP
+    return options, name
+
+
+@operation(
+    "PATCH",
+    SERVER,
+    "Edit a stopped server",
+    body=models.ServerChange,
+    answers={200: models.Server},
+    errors=(400, 403, 404, 409),
+)
+async def edit_server(call: Call) -> Response:
+    """Another name, display name or options for a stopped server."""
+    detail, name, server = await _find(call, "PATCH")
+    if server is None:
+        raise NotFound(f"{detail.user.name} has no server named {name!r}")
+    _require_named_enabled(call, name)
+    body = await read_body(call, models.ServerChange, "server")
+    if body is None or not body.model_fields_set:
+        raise InvalidInput("The body must name what to change: name, display_name, user_options")
+    if body.name is not None and not name and body.name != name:
+        raise InvalidInput("The default server cannot be renamed")
+    edited = await call.rooms.commands.edit(
+        server,
+        detail.user,
+        detail.groups,
+        name=body.name,
+        display_name=_display_name(body.display_name),
+        options=body.user_options if "user_options" in body.model_fields_set else KEEP,
+    )
+    return as_json(_view(call, edited, detail))
+
+
+@operation(
+    "DELETE",
+    SERVER,
+    "Stop a server, or remove a named one",
+    body=models.ServerRemoval,
+    answers={202: None, 204: None},
+    errors=(400, 403, 404),
+)
+async def stop_server(call: Call) -> Response:
+    """Stop a server; with ``remove`` forget it after that. 202: still going on."""
+    detail, name, server = await _find(call, "DELETE")
+    _require_named_enabled(call, name)
+    if server is None:
+        raise NotFound(f"{detail.user.name} has no server named {name!r}")
+    body = await read_body(call, models.ServerRemoval, "server") or models.ServerRemoval()
+    if body.remove and not name:
+        raise InvalidInput("The default server can be stopped, but not removed")
+    await require_fresh(call, detail.user, "stop")
+    rooms = call.rooms
+    timeout_s = rooms.settings.limits.slow_stop_timeout_s
+    if body.remove:
+        done = await rooms.removals.remove_server(server, timeout_s)
+    elif server.active:
+        await rooms.commands.request_stop(server)
+        done = await rooms.commands.wait_stopped(server, timeout_s)
+    else:
+        done = True
+    return empty(204 if done else 202)
+
+
+@operation(
+    "GET",
+    f"{SERVER}/progress",
+    "Follow a start",
+    query=(Parameter("_xsrf", "string", "proof of origin, for EventSource with a cookie"),),
+    answers={200: models.ProgressEvent},
+    errors=(400, 403, 404),
+)
+async def follow_start(call: Call) -> Response:
+    """Events of the current start: first what happened so far, then what follows."""
+    name, server_name = call.params["name"], call.params.get("server_name", "")
+    needs = OPERATIONS[f"GET {SERVER}/progress"].needs
+    await call.require(needs, Target.of_server(name, server_name))
+    server = await call.rooms.commands.find(name, server_name)
+    if server is None:
+        raise NotFound(f"{name} has no server named {server_name!r}")
+    if server.ready:
+        return _stream(_only(await _ready(call, server)))
+    if server.state is State.STOPPED and server.failure is not None:
+        failure = server.failure
+        event = failed_event(failure.message, failure.html_message)
+        if failure.reason == "cancelled":
+            event["message"] = failure.message
+        return _stream(_only(event))
+    if server.pending != "spawn":
+        raise InvalidInput(f"{server.full_name} is not starting...")
+    return _stream(_events(call, server))
+
+
+async def _ready(call: Call, server: Server) -> dict[str, Any]:
+    event = ready_event(call.rooms.addresses.server_url(server.user_name, server.name))
+    holding = call.rooms.commands.holding(server.id)
+    if holding is not None and holding.port is not None:
+        return await holding.port.ready_event(event)
+    return event
+
+
+def _stream(events: AsyncIterator[bytes]) -> Response:
+    headers = {"cache-control": "no-cache"}
+    return StreamingResponse(events, 200, headers, media_type="text/event-stream")
+
+
+async def _only(event: dict[str, Any]) -> AsyncIterator[bytes]:
+    yield b"data: " + orjson.dumps(event) + b"\n\n"
+
+
+async def _events(call: Call, server: Server) -> AsyncIterator[bytes]:
+    async for event in call.rooms.progress.follow(server, KEEPALIVE_S):
+        yield b"\n\n" if event is None else b"data: " + orjson.dumps(event.data) + b"\n\n"

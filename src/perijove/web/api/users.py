@@ -1,0 +1,233 @@
+"""Users: who calls, lists, accounts, activity."""
+
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from perijove.access.decide import Denied, Grant, Target, decide_each, raise_if_denied, row_filter
+from perijove.access.operations import OPERATIONS
+from perijove.access.tokens import identify_scopes
+from perijove.domain.errors import Forbidden, InvalidInput, NotFound
+from perijove.domain.users import User, UserDetail, UserQuery
+from perijove.kit.clock import parse_time
+from perijove.people.grants import owner_of
+from perijove.people.users import UNCHANGED
+from perijove.web.api.operations import Parameter, operation, read_body
+from perijove.web.api.paging import PARAMETERS, flag, page_of
+from perijove.web.call import Call
+from perijove.web.views import as_json, empty
+from perijove.wire import models
+
+USER = "/users/{name}"
+STOPPED = Parameter("include_stopped_servers", "boolean", "show stopped servers as well")
+
+
+def _view(call: Call, detail: UserDetail, auth_state: Any = None) -> dict[str, Any]:
+    return call.rooms.views.user(
+        call.caller.grant,
+        detail,
+        stopped_servers=flag(call, STOPPED.name),
+        auth_state=auth_state,
+    )
+
+
+@operation("GET", "/user", "Who calls", answers={200: models.Identity}, errors=(403,))
+async def who_am_i(call: Call) -> Response:
+    """The caller, and what the credential may do."""
+    caller, rooms = call.caller, call.rooms
+    owner = caller.user or caller.service
+    assert owner is not None
+    # Every credential may know its owner; what was added for that is not shown as a scope.
+    grant = Grant.of(caller.grant.scopes | identify_scopes(owner_of(owner)))
+    if isinstance(owner, User):
+        detail = await rooms.users.get(owner.name)
+        model = rooms.views.user(grant, detail)
+    else:
+        roles = await rooms.registry.roles_of(owner)
+        model = rooms.views.service(grant, owner, roles)
+    model["token_id"] = caller.token.public_id if caller.token is not None else None
+    model["session_id"] = caller.token.session_id if caller.token is not None else None
+    model["scopes"] = sorted(caller.grant.scopes)
+    return as_json(model)
+
+
+@operation(
+    "GET",
+    "/users",
+    "List users",
+    query=(
+        Parameter("state", "string", "active, inactive or ready"),
+        Parameter("name_filter", "string", "part of the name, in any case"),
+        Parameter("sort", "string", "id, name or last_activity; - in front: descending"),
+        *PARAMETERS,
+        STOPPED,
+    ),
+    answers={200: list[models.User]},
+    errors=(400, 403),
+)
+async def list_users(call: Call) -> Response:
+    """The users that the caller may see, a page at a time."""
+    rows = row_filter(call.caller.grant, OPERATIONS["GET /users"].needs, "user")
+    if isinstance(rows, Denied):
+        raise_if_denied(rows)
+        raise AssertionError
+    page = page_of(call)
+    query = UserQuery(
+        state=call.argument("state"),
+        name_filter=call.argument("name_filter") or "",
+        sort=call.argument("sort") or "id",
+        offset=page.offset,
+        limit=page.limit,
+    )
+    found, total = await call.rooms.users.page(query, rows)
+    items = [model for detail in found if (model := _view(call, detail))]
+    return as_json(page.answer(call, items, total))
+
+
+@operation(
+    "POST",
+    "/users",
+    "Create users",
+    body=models.UsersRequest,
+    answers={201: list[models.User]},
+    errors=(400, 403, 409),
+)
+async def create_users(call: Call) -> Response:
+    """Several accounts at once; names that exist already are skipped."""
+    body = await read_body(call, models.UsersRequest, "user")
+    names = (body.usernames if body else None) or []
+    targets = [Target.of_user(name) for name in names]
+    raise_if_denied(decide_each(call.caller.grant, OPERATIONS["POST /users"].needs, targets))
+    if body is None or not names:
+        raise InvalidInput("Must specify at least one user to create")
+    made = await call.rooms.users.create(names, admin=bool(body.admin), by_admin=call.caller.admin)
+    return as_json([_view(call, detail) for detail in made], 201)
+
+
+async def _require(call: Call, method: str, path: str = USER) -> str:
+    name = call.params["name"]
+    await call.require(OPERATIONS[f"{method} {path}"].needs, Target.of_user(name))
+    return name
+
+
+@operation(
+    "GET",
+    USER,
+    "One user",
+    query=(STOPPED,),
+    answers={200: models.User},
+    errors=(403, 404),
+)
+async def get_user(call: Call) -> Response:
+    """A user, with the fields that the caller may read."""
+    detail = await call.rooms.users.get(await _require(call, "GET"))
+    auth_state = None
+    if call.caller.grant.holds("admin:auth_state"):
+        auth_state = await call.rooms.auth_states.get(detail.user)
+    return as_json(_view(call, detail, auth_state))
+
+
+@operation(
+    "POST",
+    USER,
+    "Create a user",
+    body=models.UserFields,
+    answers={201: models.User},
+    errors=(400, 403, 409),
+)
+async def create_user(call: Call) -> Response:
+    """One account."""
+    name = await _require(call, "POST")
+    body = await read_body(call, models.UserFields, "user") or models.UserFields()
+    made = await call.rooms.users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
+    return as_json(_view(call, made[0]), 201)
+
+
+@operation(
+    "PATCH",
+    USER,
+    "Edit a user",
+    body=models.UserChange,
+    answers={200: models.User},
+    errors=(400, 403, 404, 409),
+)
+async def edit_user(call: Call) -> Response:
+    """Another name, other rights, or another auth_state."""
+    name = await _require(call, "PATCH")
+    body = await read_body(call, models.UserChange, "user")
+    if body is None:
+        raise InvalidInput("The body must name what to change: name, admin, auth_state")
+    given = body.model_fields_set
+    detail = await call.rooms.users.edit(
+        name,
+        by_admin=call.caller.admin,
+        new_name=body.name,
+        admin=body.admin,
+        auth_state=body.auth_state if "auth_state" in given else UNCHANGED,
+    )
+    model = _view(call, detail)
+    model["auth_state"] = await call.rooms.auth_states.get(detail.user)
+    return as_json(model)
+
+
+@operation(
+    "DELETE",
+    USER,
+    "Delete a user",
+    answers={202: None, 204: None},
+    errors=(400, 403, 404),
+)
+async def delete_user(call: Call) -> Response:
+    """Stop the user's servers and delete the account. 202: a server is still stopping."""
+    name = await _require(call, "DELETE")
+    detail = await call.rooms.users.may_delete(name, by_admin=call.caller.admin)
+    if call.caller.user is not None and call.caller.user.id == detail.user.id:
+        raise InvalidInput("Cannot delete yourself!")
+    timeout_s = call.rooms.settings.limits.slow_stop_timeout_s
+    done = await call.rooms.removals.delete_user(detail.user, timeout_s)
+    return empty(204 if done else 202)
+
+
+@operation(
+    "POST",
+    f"{USER}/activity",
+    "Report activity",
+    body=models.ActivityRequest,
+    answers={200: None},
+    errors=(400, 403, 404),
+)
+async def report_activity(call: Call) -> Response:
+    """When a user and its servers were last active; earlier moments are ignored."""
+    name = await _require(call, "POST", f"{USER}/activity")
+    body = await read_body(call, models.ActivityRequest, "activity")
+    if body is None or not body.model_fields_set:
+        raise InvalidInput("The body must have last_activity, servers, or both")
+    servers = {key: _moment(entry.last_activity) for key, entry in (body.servers or {}).items()}
+    moment = _moment(body.last_activity) if body.last_activity is not None else None
+    await call.rooms.activity.report(name, moment, servers)
+    return empty(200)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"Not a valid timestamp: {text[:80]!r}") from None
+
+
+@operation(
+    "POST",
+    f"{USER}/admin-access",
+    "Nothing (kept for old clients)",
+    answers={200: None},
+    errors=(403, 404),
+)
+async def grant_admin_access(call: Call) -> Response:
+    """Had an effect long ago; scopes say now who may open whose server."""
+    name = await _require(call, "POST", f"{USER}/admin-access")
+    if not call.rooms.settings.security.admin_access:
+        raise Forbidden("admin access to user servers disabled")
+    if await call.rooms.users.find(name) is None:
+        raise NotFound
+    return empty(200)

@@ -1,0 +1,180 @@
+"""The hub as one ASGI application: from raw path to finished answer.
+
+Order of a request: plug-ins' own handlers under the hub prefix (the
+authenticator's first), the hub's routes, the error page. Everything outside the
+hub prefix is redirected into it. Each answer gets the common headers, is
+counted and logged here, and nowhere else.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from perijove import INTERFACE_VERSION
+from perijove.domain.errors import MethodNotAllowed, NotFound
+from perijove.telemetry import metrics
+from perijove.telemetry.log import log_request
+from perijove.web.problems import Problems
+from perijove.web.routing import Endpoint, Match, Routes
+
+log = logging.getLogger("perijove.web")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Guest(Protocol):
+    """An ASGI application of plug-ins' handlers that knows which paths are its own."""
+
+    def owns(self, raw_path: str) -> bool:
+        """Whether it answers this path."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        ...
+
+
+class HubApplication:
+    """The hub's ASGI application. Only HTTP: websockets end at servers, not here."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        hub_prefix: str,
+        routes: Routes,
+        problems: Problems,
+        make_call: Callable[[Request, dict[str, str]], Any],
+        outside: Endpoint,
+        page_headers: dict[str, str],
+        forwarded: Callable[[Scope], None],
+        guests: tuple[Guest, ...] = (),
+    ) -> None:
+        self._base_url = base_url
+        self._hub_prefix = hub_prefix
+        self._routes = routes
+        self._problems = problems
+        self._make_call = make_call
+        self._outside = outside
+        self._page_headers = page_headers
+        self._api_headers = _api_headers(page_headers)
+        self._forwarded = forwarded
+        self.guests = guests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await _refuse(scope, send)
+            return
+        self._forwarded(scope)
+        raw_path = _raw_path(scope)
+        for guest in self.guests:
+            if guest.owns(raw_path):
+                await guest(scope, receive, send)
+                return
+        began = time.perf_counter()
+        request = Request(scope, receive)
+        response, label = await self._answer(request, raw_path)
+        self._finish(request, response)
+        try:
+            await response(scope, receive, send)
+        except (ClientDisconnect, OSError):
+            log.debug("The client left before the answer was complete")
+        took_s = time.perf_counter() - began
+        code = str(response.status_code)
+        metrics.REQUEST_DURATION.labels(request.method, label, code).observe(took_s)
+        user = getattr(request.state, "caller_name", "")
+        log_request(request, response.status_code, user, took_s, response.headers.get("location"))
+
+    async def _answer(self, request: Request, raw_path: str) -> tuple[Response, str]:
+        label = "perijove.web.Unknown"
+        try:
+            if not raw_path.startswith(self._hub_prefix):
+                call = self._make_call(request, {"path": raw_path})
+                return await self._outside(call), "perijove.web.Outside"
+            match = self._routes.match(raw_path[len(self._hub_prefix) - 1 :])
+            if match is None:
+                raise NotFound
+            endpoint = _endpoint(match, request.method)
+            if endpoint is None:
+                return Response(status_code=200), label
+            label = f"{endpoint.__module__}.{endpoint.__name__}"
+            response: Response = await endpoint(self._make_call(request, match.params))
+            return response, label
+        except Exception as error:
+            return await self._problems.handle(request, error), label
+
+    def _finish(self, request: Request, response: Response) -> None:
+        """The headers that every answer has; entity tags for small answers of the API."""
+        is_api = self._problems.is_api(request.scope)
+        headers = self._api_headers if is_api else self._page_headers
+        for name, value in headers.items():
+            if name not in response.headers:
+                response.headers[name] = value
+        body = getattr(response, "body", None)
+        if is_api and response.status_code == 200 and request.method == "GET" and body:
+            # An entity tag identifies the body; it guards nothing.
+            etag = f'"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"'
+            response.headers["etag"] = etag
+            if etag in request.headers.get("if-none-match", ""):
+                response.status_code = 304
+                response.body = b""
+                response.headers["content-length"] = "0"
+        if request.method == "HEAD" and body:
+            response.body = b""
+
+
+def _endpoint(match: Match, method: str) -> Endpoint | None:
+    """The handler of a method; None for OPTIONS. Raises MethodNotAllowed."""
+    endpoint = match.endpoints.get(method)
+    if endpoint is None and method == "HEAD":
+        endpoint = match.endpoints.get("GET")
+    if endpoint is None and method != "OPTIONS":
+        raise MethodNotAllowed(f"Method {method} is not supported here")
+    return endpoint
+
+
+def _raw_path(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _api_headers(page_headers: dict[str, str]) -> dict[str, str]:
+    headers = dict(page_headers)
+    policy = headers.get("content-security-policy", "")
+    headers["content-security-policy"] = f"{policy}; default-src 'none'" if policy else ""
+    return {name: value for name, value in headers.items() if value}
+
+
+def page_headers(hub_prefix: str, extra: dict[str, str]) -> dict[str, str]:
+    """The headers of every page; ``extra`` are the operator's and win."""
+    headers = {
+        "x-jupyterhub-version": INTERFACE_VERSION,
+        "content-security-policy": (
+            f"frame-ancestors 'none'; report-uri {hub_prefix}security/csp-report"
+        ),
+        "access-control-allow-headers": "accept, content-type, authorization",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "strict-origin-when-cross-origin",
+    }
+    headers.update({name.lower(): value for name, value in extra.items()})
+    return headers
+
+
+def redirect(url: str, status: int = 302) -> Response:
+    """A redirect to a URL that is already percent-encoded."""
+    response = RedirectResponse("/", status)
+    response.headers["location"] = url
+    return response
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})

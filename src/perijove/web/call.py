@@ -1,0 +1,135 @@
+"""One request, as handlers see it: who calls, what was sent, which rooms there are."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from perijove.access.decide import Target, decide, raise_if_denied
+from perijove.domain.errors import InvalidInput, NotAuthenticated
+from perijove.web.caller import STRANGER, Caller
+from perijove.web.rooms import Rooms
+from perijove.web.xsrf import needs_proof
+
+log = logging.getLogger("perijove.web")
+
+MAX_JSON_BYTES = 10 * 1024 * 1024
+MAX_FORM_BYTES = 100 * 1024 * 1024
+_UNREAD: Any = object()
+
+
+@dataclass(slots=True)
+class Call:
+    """One request. ``params`` are the decoded names of the path."""
+
+    request: Request
+    params: dict[str, str]
+    rooms: Rooms
+    caller: Caller = STRANGER
+    _json: Any = field(default=_UNREAD)
+    _query: dict[str, list[str]] | None = None
+
+    # -- what was sent ----------------------------------------------------
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query's arguments, blank ones included."""
+        if self._query is None:
+            text = self.request.scope.get("query_string", b"").decode("latin-1")
+            self._query = parse_qs(text, keep_blank_values=True, errors="replace")
+        return self._query
+
+    def argument(self, name: str, default: str | None = None) -> str | None:
+        """The last query argument of that name."""
+        values = self.query.get(name)
+        return values[-1] if values else default
+
+    async def json(self) -> Any:
+        """The JSON body; None when it is empty. Raises InvalidInput."""
+        if self._json is _UNREAD:
+            body = await self.body(MAX_JSON_BYTES)
+            try:
+                self._json = orjson.loads(body) if body.strip() else None
+            except (orjson.JSONDecodeError, RecursionError):
+                raise InvalidInput("Invalid JSON in body of request") from None
+        return self._json
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, at most ``limit`` bytes. Raises InvalidInput."""
+        chunks, size = [], 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise InvalidInput(f"The request is larger than {limit} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def form(self) -> FormData:
+        """The submitted form. Raises InvalidInput when it is malformed."""
+        kind = self.request.headers.get("content-type", "")
+        if kind.startswith("multipart/form-data") and "boundary=" not in kind:
+            raise InvalidInput("The form is malformed: its parts have no boundary")
+        try:
+            return await self.request.form()
+        except Exception as error:
+            raise InvalidInput(f"The form is malformed: {error}") from None
+
+    # -- who calls --------------------------------------------------------
+
+    async def identify(self, *, cookies: bool = True) -> Caller:
+        """Find out who calls: a token, else (with proof of origin) a cookie."""
+        callers = self.rooms.callers
+        caller = await callers.by_token(self.request)
+        if not caller.known and cookies:
+            caller = await callers.by_cookie(self.request)
+            if caller.known:
+                self._check_origin(caller)
+        self._remember(caller)
+        return caller
+
+    def _remember(self, caller: Caller) -> None:
+        self.caller = caller
+        self.request.state.caller_name = caller.name
+        if caller.token is not None:
+            self.rooms.activity.note_token(caller.token.id)
+
+    def _check_origin(self, caller: Caller) -> None:
+        """Cookie requests to the API prove their origin, all but HEAD and OPTIONS."""
+        if self.request.method in ("HEAD", "OPTIONS") or not needs_proof(self.request):
+            return
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip()
+        if self.request.method == "POST" and kind and kind != "application/json":
+            # A form on a foreign page can send anything but this type.
+            raise NotAuthenticated
+        self.check_xsrf(caller, self.argument("_xsrf"))
+
+    def check_xsrf(self, caller: Caller, argument: str | None) -> None:
+        """Raises Forbidden unless the request proves that one of our pages made it."""
+        xsrf = self.rooms.xsrf
+        cookie_id = caller.user.cookie_id if caller.user is not None else None
+        session_id = self.session_id(caller)
+        xsrf.check(self.request, argument, xsrf.identity(self.request, session_id, cookie_id))
+
+    def session_id(self, caller: Caller) -> str | None:
+        """The session that the browser's pages belong to."""
+        return caller.session_id or self.rooms.session_cookie(self.request)
+
+    async def require(self, needed: Sequence[str], target: Target) -> None:
+        """Raises Forbidden or NotFound unless the caller may do this to the target."""
+        raise_if_denied(decide(self.caller.grant, needed, await self.with_groups(needed, target)))
+
+    async def with_groups(self, needed: Sequence[str], target: Target) -> Target:
+        """The target with its user's groups, where the decision depends on them."""
+        if target.user and self.caller.grant.uses_groups(needed):
+            groups = await self.rooms.groups_of(target.user)
+            return Target(target.kind, target.user, target.server, groups=groups)
+        return target
+
+
+Handler = Callable[[Call], Awaitable[Response]]

@@ -1,0 +1,192 @@
+"""Domain values as the wire shows them: only the fields that the caller may read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from perijove.access.decide import Grant, Target, reaches
+from perijove.access.fields import (
+    readable_group_fields,
+    readable_servers,
+    readable_service_fields,
+    readable_user_fields,
+)
+from perijove.access.grammar import ALL
+from perijove.domain.groups import Group
+from perijove.domain.servers import Server
+from perijove.domain.tokens import TokenDetail
+from perijove.domain.users import Service, User, UserDetail
+from perijove.kit.clock import isoformat
+from perijove.kit.urls import escape_name
+from perijove.routes.addresses import Addresses
+
+Json = dict[str, Any]
+
+
+def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON, encoded once."""
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+def empty(status: int) -> Response:
+    """An answer without a body; ``Content-Type`` as clients of upstream see it."""
+    if status == 204:
+        return Response(status_code=204)
+    return Response(b"", status, media_type="application/json")
+
+
+def time_of(moment: datetime | None) -> str | None:
+    """A moment on the wire."""
+    return isoformat(moment) if moment is not None else None
+
+
+@dataclass(frozen=True)
+class Views:
+    """Makes wire models. ``live_state`` asks a running spawner for its state."""
+
+    addresses: Addresses
+    hub_prefix: str
+    live_state: Callable[[int], Json | None]
+
+    def progress_path(self, server: Server) -> str:
+        """Where a start can be followed."""
+        kind = f"servers/{escape_name(server.name)}" if server.name else "server"
+        return f"{self.hub_prefix}api/users/{escape_name(server.user_name)}/{kind}/progress"
+
+    def server(self, server: Server, *, state: bool = False) -> Json:
+        """A server; ``state``: with what the spawner keeps of it."""
+        user, name = server.user_name, server.name
+        progress = self.progress_path(server)
+        origin = self.addresses.public_origin
+        model: Json = {
+            "name": name,
+            "display_name": server.display_name,
+            "full_name": server.full_name,
+            "last_activity": time_of(server.last_activity),
+            "started": time_of(server.started),
+            "pending": server.pending,
+            "ready": server.ready,
+            "stopped": not server.active,
+            "url": self.addresses.server_url(user, name),
+            "user_options": server.options,
+            "progress_url": progress,
+            "full_url": self.addresses.full_server_url(user, name),
+            "full_progress_url": origin + progress if origin else None,
+        }
+        if state:
+            live = self.live_state(server.id)
+            model["state"] = server.plugin_state if live is None else live
+        return model
+
+    def server_for(self, grant: Grant, server: Server, groups: frozenset[str]) -> Json:
+        """A server as a caller who may read it sees it."""
+        return self.server(server, state=self._sees_state(grant, server, groups))
+
+    @staticmethod
+    def _sees_state(grant: Grant, server: Server, groups: frozenset[str]) -> bool:
+        filters = grant.parsed.get("admin:server_state")
+        if filters is None or filters is ALL:
+            return filters is ALL
+        return reaches(filters, Target.of_server(server.user_name, server.name, groups))
+
+    def user(
+        self,
+        grant: Grant,
+        detail: UserDetail,
+        *,
+        stopped_servers: bool = False,
+        auth_state: Json | None = None,
+    ) -> Json:
+        """A user; empty when the caller may read nothing of it."""
+        user = detail.user
+        groups = frozenset(detail.groups)
+        target = Target.of_user(user.name, groups)
+        fields = readable_user_fields(grant, target)
+        if not fields:
+            return {}
+        default = next((server for server in detail.servers if not server.name), None)
+        model: Json = {"kind": "user", "name": user.name}
+        makers: dict[str, Callable[[], Any]] = {
+            "admin": lambda: user.admin,
+            "roles": lambda: list(detail.roles),
+            "groups": lambda: list(detail.groups),
+            "server": lambda: self._default_url(default),
+            "pending": lambda: default.pending if default else None,
+            "created": lambda: time_of(user.created),
+            "last_activity": lambda: time_of(user.last_activity),
+            "user_info": lambda: user.user_info,
+            "servers": lambda: self._servers(grant, detail, groups, stopped_servers),
+            "auth_state": lambda: auth_state,
+        }
+        for name, make in makers.items():
+            if name in fields:
+                model[name] = make()
+        return model
+
+    def _default_url(self, server: Server | None) -> str | None:
+        if server is None or not server.ready:
+            return None
+        return self.addresses.server_url(server.user_name, "")
+
+    def _servers(
+        self, grant: Grant, detail: UserDetail, groups: frozenset[str], stopped: bool
+    ) -> Json:
+        visible = readable_servers(grant, Target.of_user(detail.user.name, groups))
+        return {
+            server.name: self.server_for(grant, server, groups)
+            for server in detail.servers
+            if (server.active or stopped) and (visible is ALL or server.name in visible)
+        }
+
+    @staticmethod
+    def group(grant: Grant, group: Group) -> Json:
+        """A group; empty when the caller may read nothing of it."""
+        fields = readable_group_fields(grant, Target.of_group(group.name))
+        model: Json = {
+            "kind": "group",
+            "name": group.name,
+            "users": list(group.users),
+            "roles": list(group.roles),
+            "properties": group.properties,
+        }
+        return {name: value for name, value in model.items() if name in fields}
+
+    def service(self, grant: Grant, service: Service, roles: tuple[str, ...]) -> Json:
+        """A service; empty when the caller may read nothing of it."""
+        fields = readable_service_fields(grant, Target.of_service(service.name))
+        model: Json = {
+            "kind": "service",
+            "name": service.name,
+            "admin": service.admin,
+            "roles": list(roles),
+            "url": service.url,
+            "prefix": self.addresses.service_path(service.name) if service.url else "",
+            "command": list(service.command),
+            "pid": service.pid or 0,
+            "info": service.info,
+            "display": service.display,
+        }
+        return {name: value for name, value in model.items() if name in fields}
+
+    @staticmethod
+    def token(detail: TokenDetail, owner: User | Service, scopes: list[str]) -> Json:
+        """A token, without its secret; ``scopes`` as they are now, expanded."""
+        token = detail.token
+        kind = "user" if isinstance(owner, User) else "service"
+        return {
+            kind: owner.name,
+            "id": token.public_id,
+            "kind": "api_token",
+            "roles": [],
+            "scopes": scopes,
+            "created": time_of(token.created),
+            "last_activity": time_of(token.last_activity),
+            "expires_at": time_of(token.expires_at),
+            "note": token.note,
+            "session_id": token.session_id,
+            "oauth_client": detail.client,
+        }
