@@ -3,19 +3,22 @@
 
 One resolution by pip is made for the widest set (``test.txt``); the others are
 the parts of it that their extras reach, so no two files disagree on a version.
-Needs a Python with pip and the network; installs nothing.
+Versions are chosen for the oldest Python that we support, whatever runs this.
+Needs a Python of at least 3.11 with pip, and the network; installs nothing.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "requirements"
 # What builds an editable install of the checkout itself, so that this is pinned too.
 BUILD = ["hatchling>=1.26", "editables>=0.5"]
+OLDEST_PYTHON = "3.11.0"
 SETS = {
     "test": ["singleuser", "postgresql", "docs", "dev"],
     "hub": ["postgresql"],
@@ -28,19 +31,29 @@ def canonical(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
+def requirements(extras: list[str]) -> list[str]:
+    """What pyproject.toml asks for, with these extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = list(project["dependencies"])
+    for extra in extras:
+        wanted += project["optional-dependencies"][extra]
+    return wanted
+
+
 def resolve(extras: list[str], constraints: dict[str, str]) -> dict[str, str]:
-    """Name -> version of all that perijove with these extras needs, itself left out."""
+    """Name -> version of all that perijove with these extras needs."""
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "constraints.txt"
         known.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()))
         report = Path(folder) / "report.json"
-        wanted = f"{ROOT}[{','.join(extras)}]"
         command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         command += ["--dry-run", "--ignore-installed", "-c", str(known), "--report", str(report)]
-        subprocess.run([*command, wanted, *BUILD], check=True)
+        # pip chooses for another Python only among wheels, which is what people get anyway.
+        command += ["--python-version", OLDEST_PYTHON, "--only-binary", ":all:"]
+        command += ["--target", folder]
+        subprocess.run([*command, *requirements(extras), *BUILD], check=True)
         found = json.loads(report.read_text())["install"]
     versions = {canonical(i["metadata"]["name"]): i["metadata"]["version"] for i in found}
-    del versions["perijove"]
     return dict(sorted(versions.items()))
 
 

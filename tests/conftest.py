@@ -14,14 +14,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from harness import missing
 from sqlalchemy.engine import URL, make_url
-
-
-def missing(what: str) -> None:
-    """Skip the test, or fail it where nothing may be left out."""
-    if os.environ.get("PERIJOVE_TEST_STRICT"):
-        pytest.fail(f"PERIJOVE_TEST_STRICT is set, and {what}")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +24,7 @@ def postgresql_server() -> URL:
     url = os.environ.get("PERIJOVE_TEST_POSTGRESQL")
     if not url:
         missing("PERIJOVE_TEST_POSTGRESQL names no PostgreSQL server")
-    return make_url(url or "")
+    return make_url(url)
 
 
 @pytest.fixture

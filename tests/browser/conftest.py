@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import PERIJOVE, HubProcess
+from harness import PERIJOVE, HubProcess, missing
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,19 +17,12 @@ SINGLEUSER_COMMANDS = {
 }
 
 
-def _missing(what: str) -> None:
-    """Skip the test, or fail it where nothing may be left out."""
-    if os.environ.get("PERIJOVE_TEST_STRICT"):
-        pytest.fail(f"PERIJOVE_TEST_STRICT is set, and {what}")
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium from ``PERIJOVE_TEST_CHROMIUM``, else from the PATH."""
     path = os.environ.get("PERIJOVE_TEST_CHROMIUM") or shutil.which("chromium")
     if not path:
-        _missing("there is no Chromium on the PATH")
+        missing("there is no Chromium on the PATH")
     with sync_playwright() as playwright:
         # Chromium's own sandbox refuses root; every page it sees here is ours.
         chromium = playwright.chromium.launch(
@@ -53,7 +46,7 @@ def singleuser_command(request: pytest.FixtureRequest) -> list[str]:
     """Command of a real single-user server: ours, then upstream's."""
     command = SINGLEUSER_COMMANDS[request.param]
     if not Path(command[0]).exists():
-        _missing(f"{command[0]} is not installed (scripts/peer_venv.sh)")
+        missing(f"{command[0]} is not installed (scripts/peer_venv.sh)")
     return command
 
 

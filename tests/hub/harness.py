@@ -19,10 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 import psutil
+import pytest
 
 T = TypeVar("T")
 
@@ -90,6 +91,13 @@ c.Spawner.http_timeout = 90
 c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}
 """
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test for want of a tool, or fail it where nothing may be left out."""
+    if os.environ.get("PERIJOVE_TEST_STRICT"):
+        pytest.fail(f"PERIJOVE_TEST_STRICT is set, and {what}")
+    pytest.skip(what)
 
 
 def wait_for(what: str, check: Callable[[], T], limit_s: float = 30.0) -> T:

@@ -226,7 +226,7 @@ class ServerProcess:
     hub_port: int
     directory: Path
     extra_env: dict[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ("--allow-root",)
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -262,7 +262,7 @@ class ServerProcess:
     def start(self) -> "ServerProcess":
         """Start it; does not wait."""
         (self.directory / "home").mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "perijove.singleuser", "--allow-root", *self.arguments]
+        command = [sys.executable, "-m", "perijove.singleuser", *self.arguments]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 command,

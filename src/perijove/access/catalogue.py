@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
-from perijove.access.errors import CustomScopeInvalid, ScopeNotFound, nearest
+from perijove.access.errors import CustomScopeInvalid, ScopeNotFound, nearest, shown
 
 Kind = Literal["user", "server", "group", "service"]
 """What a filter can name."""
@@ -291,12 +291,10 @@ class Catalogue:
     def _unknown(self, name: str) -> str:
         if name == "all":
             return f"there is no scope 'all'; a token with {INHERIT!r} has the rights of its owner"
-        return f"there is no scope {name!r}{nearest(name, self.scopes)}"
+        return f"there is no scope {shown(name)}{nearest(name, self.scopes)}"
 
 
-def _read_custom(
-    name: str, definition: Any, known: Iterable[str], notes: list[str]
-) -> Scope:
+def _read_custom(name: str, definition: Any, known: Iterable[str], notes: list[str]) -> Scope:
     if not isinstance(name, str) or not _CUSTOM_NAME.fullmatch(name):
         raise CustomScopeInvalid(
             f"custom scope {name!r}: a name starts with 'custom:' and goes on with at least three "

@@ -42,7 +42,7 @@ class Grant:
 
     @classmethod
     def of(cls, scopes: Iterable[str]) -> "Grant":
-        """A grant of expanded scopes; what is in them twice is reduced."""
+        """A grant of expanded scopes."""
         known = scopes if isinstance(scopes, frozenset) else frozenset(scopes)
         return cls(known, parse_scopes(known))
 
@@ -186,9 +186,7 @@ def _hidden(needed: Sequence[str], target: Target, status: Literal[403, 404]) ->
     return Denied(reason, status, wanted, HIDDEN if status == 404 else not_authorized(needed))
 
 
-def decide_each(
-    grant: Grant, needed: Sequence[str], targets: Iterable[Target]
-) -> Allowed | Denied:
+def decide_each(grant: Grant, needed: Sequence[str], targets: Iterable[Target]) -> Allowed | Denied:
     """For an operation on several things at once: all of them, or no.
 
     Without any target it is enough to hold one of the scopes somehow, so that
@@ -281,7 +279,10 @@ def guard_admin(*, caller_is_admin: bool, target_is_admin: bool) -> Denied | Non
 
 
 MEMBERSHIP_NEEDS: Final = ("groups",)
+"""The right over a group that putting people into it takes."""
+
 PERSON_NEEDS: Final = ("users",)
+"""The right over a person that putting them into a group takes."""
 
 
 def decide_membership(
@@ -298,8 +299,9 @@ def decide_membership(
     if isinstance(answer, Denied):
         return answer
     for person in people:
-        if person.user != caller:
-            over = decide(grant, PERSON_NEEDS, person, hidden_status=403)
-            if isinstance(over, Denied):
-                return over
+        if caller and person.user == caller:
+            continue
+        over = decide(grant, PERSON_NEEDS, person, hidden_status=403)
+        if isinstance(over, Denied):
+            return over
     return answer

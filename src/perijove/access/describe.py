@@ -50,11 +50,15 @@ def _topmost(
     return {
         base: reach
         for base, reach in parsed.items()
-        if not any(
-            other != base and base in catalogue.contained(other) and parsed[other] == reach
-            for other in parsed
-        )
+        if not any(parsed[other] == reach and _is_above(other, base, catalogue) for other in parsed)
     }
+
+
+def _is_above(other: str, base: str, catalogue: Catalogue) -> bool:
+    """Whether ``other`` contains ``base``; of custom scopes that contain each other, the first."""
+    if other == base or base not in catalogue.contained(other):
+        return False
+    return other not in catalogue.contained(base) or other < base
 
 
 def _limits(base: str, reach: All | Filters, owner: Owner | None, catalogue: Catalogue) -> str:

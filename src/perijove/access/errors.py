@@ -69,7 +69,16 @@ class ScopesNotAllowed(AccessError):
         super().__init__(f"This client may not ask for: {', '.join(self.scopes)}")
 
 
+_SHOWN_LENGTH = 80
+
+
+def shown(written: object) -> str:
+    """What somebody wrote, quoted for a message and cut to a readable length."""
+    text = repr(written)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """`` (did you mean X?)`` for the most similar of ``words``, else an empty string."""
-    close = get_close_matches(word, list(words), n=1, cutoff=0.6)
+    close = get_close_matches(word[:_SHOWN_LENGTH], list(words), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -17,7 +17,14 @@ from functools import lru_cache
 from typing import Literal
 
 from perijove.access.catalogue import CATALOGUE, INHERIT, SELF, SELF_SCOPES, Catalogue
-from perijove.access.grammar import ScopeExpr, format_scope, parse_scopes, split_scope, unparse
+from perijove.access.grammar import (
+    LARGEST_CACHED,
+    ScopeExpr,
+    format_scope,
+    parse_scopes,
+    split_scope,
+    unparse,
+)
 
 _HIDDEN_BELOW_SERVER = "read:user"
 
@@ -76,7 +83,8 @@ def expand(
     Cached: an expansion that was asked for before costs about a microsecond.
     """
     raws = scopes if isinstance(scopes, frozenset) else frozenset(scopes)
-    return _expand(raws, owner, client, catalogue)
+    work = _expand if len(raws) <= LARGEST_CACHED else _expand.__wrapped__
+    return work(raws, owner, client, catalogue)
 
 
 @lru_cache(maxsize=4096)
@@ -135,9 +143,7 @@ def _with_subscopes(expr: ScopeExpr, catalogue: Catalogue) -> set[str]:
     return {
         format_scope(name, expr.kind, expr.value)
         for name in names
-        if name == expr.base
-        or expr.kind != "server"
-        or not name.startswith(_HIDDEN_BELOW_SERVER)
+        if name == expr.base or expr.kind != "server" or not name.startswith(_HIDDEN_BELOW_SERVER)
     }
 
 

@@ -197,9 +197,7 @@ def readable_service_fields(grant: Grant, target: Target) -> frozenset[str]:
     return _readable(grant, "service", target)
 
 
-def readable_token_fields(
-    grant: Grant, target: Target, *, created: bool = False
-) -> frozenset[str]:
+def readable_token_fields(grant: Grant, target: Target, *, created: bool = False) -> frozenset[str]:
     """The fields of tokens of the user ``target``; empty: they are invisible.
 
     ``created``: the answer to the request that makes the token, which shows the

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, Literal, cast
 
 from perijove.access.catalogue import CATALOGUE, KINDS, Catalogue, Kind
-from perijove.access.errors import ScopeInvalid, nearest
+from perijove.access.errors import ScopeInvalid, nearest, shown
 
 
 class _Reach(Enum):
@@ -33,6 +33,13 @@ Parsed = Mapping[str, All | Filters]
 
 SHORT_KINDS: Final[tuple[Kind, ...]] = ("user", "server", "service")
 """Kinds that may stand without a value, to be filled in from owner and client."""
+
+
+LONGEST_SCOPE: Final = 1023
+"""Characters of one scope; enough for the longest user and server name together."""
+
+LARGEST_CACHED: Final = 512
+"""Sets of more scopes than this are worked out anew each time, to bound the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,11 @@ def split_scope(raw: str) -> ScopeExpr | None:
     kind, equals, value = rest.partition("=")
     if kind not in KINDS or (equals and not value):
         return None
-    known = cast(Kind, kind)
     if not equals:
-        return ScopeExpr(base, known) if kind in SHORT_KINDS else None
+        return ScopeExpr(base, kind) if kind in SHORT_KINDS else None
     if kind == "server" and not _names_server(value):
         return None
-    return ScopeExpr(base, known, value)
+    return ScopeExpr(base, kind, value)
 
 
 def _names_server(value: str) -> bool:
@@ -82,18 +88,20 @@ def read_scope(raw: str, catalogue: Catalogue = CATALOGUE) -> ScopeExpr:
     cannot be: of an unknown kind, without a value, on a metascope, or a server
     that is not written ``USERNAME/SERVERNAME``.
     """
+    if len(raw) > LONGEST_SCOPE:
+        raise ScopeInvalid(raw, f"scope {shown(raw)} is longer than {LONGEST_SCOPE} characters")
     base, bang, rest = raw.partition("!")
     scope = catalogue.get(base)
     if bang and scope.metascope:
-        raise ScopeInvalid(raw, f"scope {raw!r}: {base!r} takes no filter")
+        raise ScopeInvalid(raw, f"scope {shown(raw)}: {base!r} takes no filter")
     expr = split_scope(raw)
     if expr is None:
-        raise ScopeInvalid(raw, f"scope {raw!r}: {_wrong_with_filter(rest)}")
+        raise ScopeInvalid(raw, f"scope {shown(raw)}: {_wrong_with_filter(rest)}")
     return expr
 
 
 def _wrong_with_filter(rest: str) -> str:
-    kind, equals, value = rest.partition("=")
+    kind, _, value = rest.partition("=")
     if kind not in KINDS:
         return f"a filter is one of !user !server !group !service{nearest(kind, KINDS)}"
     if not value:
@@ -134,7 +142,8 @@ def parse_scopes(scopes: Iterable[str]) -> Parsed:
 
     What is malformed, or still in the short form, reaches nothing and is left out.
     """
-    return _parse(scopes if isinstance(scopes, frozenset) else frozenset(scopes))
+    known = scopes if isinstance(scopes, frozenset) else frozenset(scopes)
+    return _parse(known) if len(known) <= LARGEST_CACHED else _parse.__wrapped__(known)
 
 
 def unparse(parsed: Parsed) -> frozenset[str]:

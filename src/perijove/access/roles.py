@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from perijove.access.catalogue import CATALOGUE, DEFAULT_ROLES, SELF, Catalogue
-from perijove.access.errors import AccessError, RoleInvalid, RoleNotFound, nearest
+from perijove.access.errors import AccessError, RoleInvalid, RoleNotFound, nearest, shown
 from perijove.access.grammar import read_scope
 
 ROLE_NAME: Final = re.compile(r"[a-z][a-z0-9\-_~.]{1,253}[a-z0-9]")
@@ -165,7 +165,14 @@ def read_role(
             raise RoleInvalid(f"role {name!r}: there is no service {service!r}{hint}")
     raw_scopes = _names(name, "scopes", definition.get("scopes")) or ()
     scopes = _checked_scopes(name, raw_scopes, catalogue)
-    return RoleSpec(name, description or "", scopes, **holders)
+    return RoleSpec(
+        name,
+        description or "",
+        scopes,
+        users=holders["users"],
+        groups=holders["groups"],
+        services=holders["services"],
+    )
 
 
 def _names(role: str, key: str, value: object) -> tuple[str, ...] | None:
@@ -189,13 +196,11 @@ def _checked_scopes(role: str, raws: Iterable[str], catalogue: Catalogue) -> tup
     return scopes
 
 
-def scopes_of_roles(
-    names: Iterable[str], roles: Mapping[str, Collection[str]]
-) -> tuple[str, ...]:
+def scopes_of_roles(names: Iterable[str], roles: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """The scopes of the roles of these names, each once. Raises RoleNotFound with a hint."""
     scopes: dict[str, None] = {}
     for name in names:
         if name not in roles:
-            raise RoleNotFound(f"there is no role {name!r}{nearest(name, roles)}")
+            raise RoleNotFound(f"there is no role {shown(name)}{nearest(name, roles)}")
         scopes.update(dict.fromkeys(roles[name]))
     return tuple(scopes)

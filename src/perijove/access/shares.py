@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from perijove.access.catalogue import CATALOGUE, Catalogue
 from perijove.access.decide import Grant
-from perijove.access.errors import ScopeInvalid
+from perijove.access.errors import ScopeInvalid, shown
 from perijove.access.expand import Client, expand
 from perijove.access.grammar import read_scope
 from perijove.access.intersect import NOBODY, Members, missing
@@ -32,10 +32,11 @@ def scopes_to_share(
 def _limited(raw: str, server: Client, catalogue: Catalogue) -> str:
     expr = read_scope(raw, catalogue)
     if "server" not in catalogue.get(expr.base).filters:
-        raise ScopeInvalid(raw, f"scope {raw!r} cannot be shared: it is not about a server")
+        raise ScopeInvalid(raw, f"scope {shown(raw)} cannot be shared: it is not about a server")
     if expr.kind is not None and (expr.kind, expr.value) != ("server", server.full_name):
         raise ScopeInvalid(
-            raw, f"scope {raw!r} cannot be shared: only !server={server.full_name} is possible here"
+            raw,
+            f"scope {shown(raw)} cannot be shared: use !server={server.full_name}",
         )
     return f"{expr.base}!server={server.full_name}"
 

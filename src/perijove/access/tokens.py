@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from perijove.access.catalogue import CATALOGUE, DEFAULT_ROLES, INHERIT, Catalogue
+from perijove.access.decide import Grant
 from perijove.access.errors import ScopeInvalid, ScopesNotAllowed, ScopesNotHeld
 from perijove.access.expand import Client, Dropped, Expansion, Owner, expand
 from perijove.access.grammar import read_scopes
@@ -49,6 +50,11 @@ def visitor_scopes(client: Client) -> tuple[str, ...]:
     if client.kind == "service":
         return ("access:services", own)
     return (own, f"access:servers!user={client.user}")
+
+
+def with_identity(grant: Grant, owner: Owner) -> Grant:
+    """The grant for requests that only ask whose the credential is: any may know that much."""
+    return Grant.of(grant.scopes | identify_scopes(owner))
 
 
 def scopes_of_token(
@@ -130,7 +136,8 @@ def scopes_for_new_token(
     ``requested`` is what was asked for; None asks for ``default``, the scopes of
     the role ``token``, of which then the owner gets what the owner holds.
     ``within`` are the expanded scopes of the requesting credential when it
-    belongs to the same owner. Raises ScopeInvalid or ScopeNotFound for scopes
+    belongs to the same owner. Scopes that mean nothing for this owner (``self``
+    of a service) are left out. Raises ScopeInvalid or ScopeNotFound for scopes
     that do not exist, ScopesNotHeld when more is asked for than is held.
     """
     bound = held if within is None else intersect(held, within, members)
@@ -144,10 +151,10 @@ def scopes_for_new_token(
         return cut_to_held(raws, owner, bound, None, members, catalogue)
     wanted = expand(raws, owner, None, catalogue)
     lacking = missing(wanted.scopes, bound, members)
-    lacking += tuple(drop.scope for drop in wanted.dropped if drop.scope not in lacking)
     if lacking:
         raise ScopesNotHeld(lacking, owner.kind, owner.name)
-    return tuple(dict.fromkeys(raws))
+    meaningless = {drop.scope for drop in wanted.dropped}
+    return tuple(dict.fromkeys(raw for raw in raws if raw not in meaningless))
 
 
 def scopes_for_server(
@@ -168,12 +175,14 @@ def scopes_for_server(
     raws = tuple(wanted) or tuple(default)
     owner = Owner("user", client.user)
     concrete = [
-        f"{expr.base}!server={client.full_name}" if expr.kind == "server" and not expr.value
+        f"{expr.base}!server={client.full_name}"
+        if expr.kind == "server" and not expr.value
         else str(expr)
         for expr in read_scopes(raws, catalogue)
     ]
     reports = expand((ACTIVITY_OF_OWNER,), owner, None, catalogue).scopes
-    if INHERIT not in concrete and missing(reports, expand(concrete, owner).scopes, members):
+    asked = expand(concrete, owner, None, catalogue).scopes
+    if INHERIT not in concrete and missing(reports, asked, members):
         concrete.append(ACTIVITY_OF_OWNER)
     return cut_to_held(concrete, owner, held, client, members, catalogue)
 
@@ -215,8 +224,10 @@ def scopes_asked_by_client(
             refused[word] = None
         for raw in meant:
             wanted = expand((raw,), owner, client, catalogue).scopes
-            beyond = raw == INHERIT or not wanted or missing(wanted, bound, members)
-            (refused if beyond and not may_inherit else found)[raw] = None
+            fits = raw in allowed or may_inherit
+            if not fits and raw != INHERIT and wanted:
+                fits = not missing(wanted, bound, members)
+            (found if fits else refused)[raw] = None
     if refused:
         raise ScopesNotAllowed(refused)
     return tuple(found)

@@ -37,8 +37,10 @@ def idna_host(name: str, domain: str, kind: str) -> str:
 
 
 def _idna_label(name: str) -> str | None:
-    if "." in name or "--" in name or not name or (name.isascii() and name.isdigit()):
+    if not name or "." in name or "--" in name or (name.isascii() and name.isdigit()):
         return None
+    if name != name.lower():
+        return None  # hosts have no case: Ada and ada would share one
     try:
         return idna.encode(name).decode("ascii")
     except (idna.IDNAError, UnicodeError):

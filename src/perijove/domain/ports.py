@@ -166,7 +166,10 @@ class SpawnerPort(Protocol):
 class SpawnerFactory(Protocol):
     """Makes and keeps the spawner objects of this process, one per server."""
 
-    class_name: str
+    @property
+    def class_name(self) -> str:
+        """The name of the spawner class."""
+        ...
 
     def open(
         self, server: Server, user: User, groups: Sequence[str], *, fresh: bool = False

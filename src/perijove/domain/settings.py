@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+InvalidNames = Literal["allow-start", "allow-delete", "autorename"]
+"""What becomes of named servers whose names break the present rule."""
+
 NamedServerLimit = int | Callable[[Any], Any]
 """A number (0: no limit), or a callable ``(handler)`` that gives one, perhaps awaitable."""
 
@@ -145,9 +148,7 @@ class ServerSettings:
     allow_named_servers: bool = False
     named_server_limit_per_user: NamedServerLimit = 0
     default_server_name: str = ""
-    allow_existing_invalid_named_servers: Literal["allow-start", "allow-delete", "autorename"] = (
-        "allow-start"
-    )
+    allow_existing_invalid_named_servers: InvalidNames = "allow-start"
     cleanup_servers: bool = True
     init_spawners_timeout_s: float = 10.0
     implicit_spawn_s: float = 0.0
@@ -179,16 +180,13 @@ class GroupSpec:
 class RoleSettings:
     """Roles, groups and scopes that the configuration brings.
 
-    ``load_roles`` are checked definitions in the form of ``access.roles``;
-    ``admin_users`` is the old option of the hub, which counts only when the
-    authenticator has none.
+    ``load_roles`` are checked definitions in the form of ``access.roles``.
     """
 
     load_roles: tuple[Mapping[str, Any], ...] = ()
     load_groups: tuple[GroupSpec, ...] = ()
     custom_scopes: Mapping[str, Any] = field(default_factory=dict)
     extra_user_scopes: frozenset[str] = frozenset()
-    admin_users: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +279,17 @@ class ProcessSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What is logged, where and how. ``handlers`` and ``file`` come on top of stderr."""
+    """What is logged, where and how. ``handlers`` and ``file`` come on top of stderr.
+
+    ``overrides`` is a piece of a ``logging.config.dictConfig`` dictionary.
+    """
 
     level: int = logging.INFO
     format: str = ""
     date_format: str = ""
     handlers: tuple[logging.Handler, ...] = ()
     file: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,7 +326,7 @@ class HubAuth(SingletonConfigurable):
 
 def http_error(error: client.HubError) -> HTTPError:
     """What a visitor sees when the hub did not answer us."""
-    return HTTPError(error.visitor_status, "%s", str(error))
+    return HTTPError(error.visitor_status, str(error))
 
 
 async def _as_http_error(awaitable: Awaitable[UserModel | None]) -> UserModel | None:

@@ -134,7 +134,7 @@ class HubAuthenticated(RequestHandler):
         ):
             return
         if fault := browser.xsrf_fault(self, self.hub_auth.cookie_token(self)):
-            raise HTTPError(403, "%s", fault)
+            raise HTTPError(403, fault)
 
 
 class HubOAuthenticated(HubAuthenticated):
@@ -167,7 +167,7 @@ class HubOAuthCallbackHandler(HubOAuthenticated):
 def refuse_known_visitors(handler: RequestHandler) -> None:
     """Raise 403 for somebody who is signed in but may not enter: signing in again is no help."""
     if name := browser.visit_of(handler).refused_name:
-        raise HTTPError(403, "%s", f"{name} is not allowed.")
+        raise HTTPError(403, f"{name} is not allowed.")
 
 
 def refuse_background_requests(handler: RequestHandler) -> None:

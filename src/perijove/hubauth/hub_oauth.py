@@ -179,7 +179,7 @@ class HubOAuth(HubAuth):
         )
         match step:
             case oauth.Refuse(status, message):
-                raise HTTPError(status, "%s", message)
+                raise HTTPError(status, message)
             case oauth.Restart(next_url, tries):
                 return self.start_round(handler, next_url, tries)
             case oauth.Proceed(next_url):

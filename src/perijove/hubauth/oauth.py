@@ -92,12 +92,12 @@ def safe_next(next_url: str, base_url: str) -> str:
     """
     if len(next_url) > MAX_NEXT_URL_LENGTH or _CONTROL.search(next_url) or "\\" in next_url:
         return base_url
-    parts = urlsplit(next_url)
-    if parts.scheme or parts.netloc or not next_url.startswith("/") or next_url.startswith("//"):
+    if not next_url.startswith("/") or next_url.startswith("//"):
         return base_url
-    if not (parts.path.startswith(base_url) or parts.path == base_url.rstrip("/")):
+    path = urlsplit(next_url).path
+    if not (path.startswith(base_url) or path == base_url.rstrip("/")):
         return base_url
-    if any(unquote(segment) in {".", ".."} for segment in parts.path.split("/")):
+    if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
         return base_url
     return next_url
 

@@ -113,9 +113,16 @@ def needs_proof(method: str, headers: Mapping[str, str], base_url: str) -> bool:
         return False
     if mode == "no-cors" and headers.get("Sec-Fetch-Site", "") == "same-origin":
         # Another server's page on the same domain embeds from its own path.
-        referer = headers.get("Referer", "")
-        return bool(referer) and not urlsplit(referer).path.startswith(base_url)
+        return _is_foreign(headers.get("Referer", ""), base_url)
     return True
+
+
+def _is_foreign(referer: str, base_url: str) -> bool:
+    """Whether a Referer names a page that is not below ``base_url``."""
+    try:
+        return bool(referer) and not urlsplit(referer).path.startswith(base_url)
+    except ValueError:
+        return True
 
 
 def is_navigation(headers: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,7 @@ from perijove.domain.tokens import Bearer, TokenDetail
 from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import Tasks
 from perijove.kit.clock import Clock
+from perijove.people.texts import storable
 from perijove.store import servers as server_store
 from perijove.store import tokens as token_store
 from perijove.store import users as user_store
@@ -123,6 +125,8 @@ class Activity:
         latest = self._clock.now() + MAX_AHEAD
         if any(when > latest for when in (*servers.values(), *_some(last_activity))):
             raise InvalidInput("last_activity may not be more than 59 minutes in the future")
+        if not storable(user_name):
+            raise NotFound
         if servers:
             detail = await self._database.read(lambda c: user_store.detail(c, user_name))
             user = detail.user if detail else None
@@ -178,7 +182,7 @@ class Activity:
         async with self._writing:
             batch = dict(self._pending)
             for part in chunks(list(batch.items()), BATCH):
-                await self._database.write(lambda c, part=part: _write(c, part))
+                await self._database.write(partial(_write, batch=part))
                 for key, moment in part:
                     if self._pending.get(key) == moment:
                         del self._pending[key]

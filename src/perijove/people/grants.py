@@ -29,6 +29,7 @@ from perijove.domain.tokens import HUB_CLIENT, Bearer, ClientOwner, Token
 from perijove.domain.users import Service, User
 from perijove.kit.clock import Clock
 from perijove.people.cache import Cache
+from perijove.people.texts import storable
 from perijove.store import groups as group_store
 from perijove.store import oauth as oauth_store
 from perijove.store import roles as role_store
@@ -174,6 +175,8 @@ class Grants:
 
     async def groups_of(self, name: str) -> frozenset[str]:
         """The groups of the person ``name``, for ``access.decide.Target``; none if unknown."""
+        if not storable(name):
+            return frozenset()
         known = self._groups.get(name)
         if known is not None:
             return known

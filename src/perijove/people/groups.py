@@ -16,13 +16,11 @@ from perijove.domain.events import Message, Topic
 from perijove.domain.groups import Group
 from perijove.domain.ports import AuthenticatorPort
 from perijove.people.grants import MEMBERS, ROLES
-from perijove.people.texts import checked_group_name, checked_text, shown
+from perijove.people.texts import MAX_NAME_LENGTH, checked_group_name, checked_text, shown, storable
 from perijove.store import groups as group_store
 from perijove.store import users as user_store
 from perijove.store.engine import Database
 from perijove.work.bus import Bus
-
-MAX_USER_LENGTH = 255
 
 
 class Groups:
@@ -35,6 +33,7 @@ class Groups:
 
     async def get(self, name: str) -> Group:
         """The group with members and roles. Raises NotFound."""
+        _require_storable(name)
         group = await self._database.read(lambda c: group_store.find(c, name))
         if group is None:
             raise NotFound
@@ -75,6 +74,7 @@ class Groups:
 
     async def delete(self, name: str) -> None:
         """Delete a group. Raises NotFound."""
+        _require_storable(name)
 
         def remove(connection: Connection) -> list[int]:
             group = group_store.find(connection, name)
@@ -102,6 +102,7 @@ class Groups:
         return await self._change_members(name, users, add=False)
 
     async def _change_members(self, name: str, users: Sequence[str], *, add: bool) -> Group:
+        _require_storable(name)
         people = self._normalized(users)
 
         def change(connection: Connection) -> tuple[Group, list[int]]:
@@ -122,6 +123,7 @@ class Groups:
 
     async def set_properties(self, name: str, properties: dict[str, Any]) -> Group:
         """Replace a group's properties. Raises NotFound."""
+        _require_storable(name)
 
         def change(connection: Connection) -> Group:
             group = group_store.find(connection, name)
@@ -133,7 +135,7 @@ class Groups:
         return await self._database.write(change)
 
     def _normalized(self, users: Sequence[str]) -> list[str]:
-        checked = (checked_text(name, "The name of a user", MAX_USER_LENGTH) for name in users)
+        checked = (checked_text(name, "The name of a user", MAX_NAME_LENGTH) for name in users)
         return list(dict.fromkeys(self._authenticator.normalize(name) for name in checked))
 
     def _tell(self, user_ids: Sequence[int]) -> None:
@@ -143,6 +145,11 @@ class Groups:
     def _publish(self, *keys: str) -> None:
         for key in keys:
             self._bus.publish(Message(Topic.CREDENTIALS, key))
+
+
+def _require_storable(name: str) -> None:
+    if not storable(name):
+        raise NotFound
 
 
 def _ids_of(connection: Connection, names: Sequence[str]) -> list[int]:

@@ -15,20 +15,19 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from perijove.access.roles import RoleSpec
 from perijove.domain.errors import InvalidInput, NotFound, PluginError
 from perijove.domain.events import Message, Topic
 from perijove.domain.ports import AuthenticatorPort, AuthModel
 from perijove.domain.users import User
-from perijove.kit.clock import Clock
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import MEMBERS, ROLES, Grants
-from perijove.people.roles import read_managed, set_roles_of_user
+from perijove.people.roles import Managed, read_managed, set_roles_of_user
 from perijove.people.sessions import Sessions, SignedIn
 from perijove.people.texts import MAX_NAME_LENGTH, checked_group_name, checked_text, shown
 from perijove.people.users import ADMIN_ROLE, Users, set_admin
 from perijove.store import groups as group_store
+from perijove.store import sessions as session_store
 from perijove.store import users as user_store
 from perijove.store.engine import Database
 from perijove.work.bus import Bus
@@ -42,7 +41,7 @@ class _Facts:
 
     model: AuthModel
     groups: tuple[str, ...] | None
-    roles: list[tuple[RoleSpec, bool]] | None
+    roles: list[Managed] | None
     stores_auth_state: bool
     auth_state: bytes | None
 
@@ -53,6 +52,7 @@ class _Stored:
     new: bool
     regrouped: bool
     rerolled: bool
+    session_id: str | None
 
 
 class SignIn:
@@ -62,7 +62,6 @@ class SignIn:
         self,
         database: Database,
         bus: Bus,
-        clock: Clock,
         authenticator: AuthenticatorPort,
         *,
         users: Users,
@@ -73,7 +72,6 @@ class SignIn:
     ) -> None:
         self._database = database
         self._bus = bus
-        self._clock = clock
         self._authenticator = authenticator
         self._users = users
         self._sessions = sessions
@@ -88,16 +86,12 @@ class SignIn:
         for a name nobody may have, Conflict for roles that cannot be used, and
         PluginError when ``add_user`` or a hook refuses; nothing is left then.
         """
-        user = await self._accept(model)
-        signed_in = await self._sessions.open(user)
-        self._activity.note_user(user.id)
-        return signed_in
+        stored = await self._accept(model, with_session=True)
+        return SignedIn(stored.user, stored.session_id)
 
     async def authenticated(self, model: AuthModel) -> User:
         """``sign_in`` for callers that need no session, such as a request for a token."""
-        user = await self._accept(model)
-        self._activity.note_user(user.id)
-        return user
+        return (await self._accept(model, with_session=False)).user
 
     async def apply(self, model: AuthModel) -> User:
         """Store new facts about a person who is known, as a refresh brings them.
@@ -109,13 +103,17 @@ class SignIn:
         self._publish(stored)
         return stored.user
 
-    async def _accept(self, model: AuthModel) -> User:
+    async def _accept(self, model: AuthModel, *, with_session: bool) -> _Stored:
         facts = await self._facts(model)
+
+        def store(connection: Connection) -> _Stored:
+            return self._store(connection, facts, with_session=with_session)
+
         try:
-            stored = await self._database.write(lambda c: self._store(c, facts))
+            stored = await self._database.write(store)
         except IntegrityError:
             # Two first sign-ins of one person at once: the other one made the account.
-            stored = await self._database.write(lambda c: self._store(c, facts))
+            stored = await self._database.write(store)
         if stored.new:
             try:
                 await self._authenticator.add_user(stored.user)
@@ -123,7 +121,8 @@ class SignIn:
                 await self._database.write(lambda c: user_store.remove(c, stored.user.id))
                 raise
         self._publish(stored)
-        return stored.user
+        self._activity.note_user(stored.user.id)
+        return stored
 
     async def _facts(self, model: AuthModel) -> _Facts:
         rules = self._authenticator.rules
@@ -157,7 +156,12 @@ class SignIn:
         return True, self._auth_states.seal(wanted)
 
     def _store(
-        self, connection: Connection, facts: _Facts, *, may_create: bool = True
+        self,
+        connection: Connection,
+        facts: _Facts,
+        *,
+        may_create: bool = True,
+        with_session: bool = False,
     ) -> _Stored:
         model = facts.model
         user = user_store.find(connection, model.name)
@@ -173,25 +177,24 @@ class SignIn:
             values["encrypted_auth_state"] = facts.auth_state
         if values:
             user_store.change(connection, user.id, **values)
-        admin = self._is_admin(facts, user)
+        admin = _is_admin(facts, user)
         if admin != user.admin:
             set_admin(connection, user, admin)
-            log.info("%s is %s an admin, says the authenticator", user.name, "now" if admin else "no longer")
+            turn = "now" if admin else "no longer"
+            log.info("%s is %s an admin, as the authenticator says", shown([user.name]), turn)
         regrouped = facts.groups is not None and group_store.set_of_user(
             connection, user.id, facts.groups
         )
         if facts.roles is not None:
             set_roles_of_user(connection, user, facts.roles)
+        session_id = None
+        if with_session:
+            session = self._sessions.new_session(user.id)
+            session_store.create(connection, session)
+            session_id = session.id
         stored = user_store.get(connection, user.id)
         assert stored is not None
-        return _Stored(stored, new, regrouped, facts.roles is not None)
-
-    def _is_admin(self, facts: _Facts, user: User) -> bool:
-        if facts.roles is not None and any(spec.name == ADMIN_ROLE for spec, _ in facts.roles):
-            return True
-        if facts.model.admin is not None:
-            return facts.model.admin
-        return user.admin and facts.roles is None
+        return _Stored(stored, new, regrouped, facts.roles is not None, session_id)
 
     def _publish(self, stored: _Stored) -> None:
         keys = [f"user:{stored.user.id}"]
@@ -201,3 +204,12 @@ class SignIn:
             keys.append(ROLES)
         for key in keys:
             self._bus.publish(Message(Topic.CREDENTIALS, key))
+
+
+def _is_admin(facts: _Facts, user: User) -> bool:
+    """What the answer makes of the person; managed roles without ``admin`` take it away."""
+    if facts.roles is not None and any(spec.name == ADMIN_ROLE for spec, _ in facts.roles):
+        return True
+    if facts.model.admin is not None:
+        return facts.model.admin
+    return user.admin and facts.roles is None

@@ -26,6 +26,9 @@ log = logging.getLogger("perijove.roles")
 MakeUsers = Callable[[Connection, Sequence[str]], Collection[int]]
 """Gives the ids of people by name, making those who are missing."""
 
+Managed = tuple[RoleSpec, bool]
+"""A role that the authenticator brings, and whether it says what the role is."""
+
 
 def load_plan(connection: Connection, plan: RolePlan, make_users: MakeUsers) -> None:
     """The roles and their holders become those of the plan.
@@ -125,9 +128,7 @@ def _settle_admin_services(connection: Connection, role_id: int) -> None:
 
 
 # -- roles that come from the authenticator --------------------------------------
-def read_managed(
-    definitions: Iterable[Mapping[str, Any]], catalogue: Catalogue
-) -> list[tuple[RoleSpec, bool]]:
+def read_managed(definitions: Iterable[Mapping[str, Any]], catalogue: Catalogue) -> list[Managed]:
     """Definitions by the authenticator, and whether each says what the role is.
 
     Raises Conflict for one that cannot be used.
@@ -152,9 +153,7 @@ def _saved(connection: Connection, spec: RoleSpec, defines: bool) -> int:
     return role_store.save(connection, spec.name, spec.description, spec.scopes, managed=True)
 
 
-def load_managed(
-    connection: Connection, specs: Sequence[tuple[RoleSpec, bool]], make_users: MakeUsers
-) -> None:
+def load_managed(connection: Connection, specs: Sequence[Managed], make_users: MakeUsers) -> None:
     """Roles that the authenticator brings at the start, given to whom it lists."""
     services = {service.name: service.id for service in service_store.all_services(connection)}
     for spec, defines in specs:
@@ -178,9 +177,7 @@ def reset_managed(connection: Connection, keep: Collection[str]) -> None:
         log.info("Roles that the authenticator no longer brings are deleted: %s", ", ".join(gone))
 
 
-def set_roles_of_user(
-    connection: Connection, user: User, specs: Sequence[tuple[RoleSpec, bool]]
-) -> None:
+def set_roles_of_user(connection: Connection, user: User, specs: Sequence[Managed]) -> None:
     """A person's direct roles become exactly these, and ``user``, which everybody has.
 
     Whether they hold ``admin`` is not settled here. Managed roles that nobody

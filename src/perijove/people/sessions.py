@@ -22,6 +22,7 @@ from perijove.kit.clock import Clock
 from perijove.kit.crypto import sign_value, unsign_value
 from perijove.kit.ids import new_token
 from perijove.people.cache import Cache
+from perijove.people.texts import storable
 from perijove.store import oauth as oauth_store
 from perijove.store import sessions as session_store
 from perijove.store import tokens as token_store
@@ -117,6 +118,8 @@ class Sessions:
         if raw is None:
             return None
         cookie_id, _, own_session = raw.decode("utf-8", "replace").partition(":")
+        if not storable(cookie_id + own_session):
+            return None
         generation = self._cache.generation
         found = await self._database.read(
             lambda c: self._look_up(c, cookie_id, own_session, session_id)

@@ -8,13 +8,18 @@ MAX_NAME_LENGTH = 255
 """Longest name of a user, group, service or role (characters)."""
 
 
+def storable(text: str) -> bool:
+    """Whether a database can be asked about the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def checked_text(value: object, what: str, max_length: int) -> str:
     """The text. Raises InvalidInput, naming ``what``, when it cannot be stored as it is."""
     if not isinstance(value, str):
         raise InvalidInput(f"{what} must be a text")
     if len(value) > max_length:
         raise InvalidInput(f"{what} must have at most {max_length} characters")
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if not storable(value):
         raise InvalidInput(f"{what} holds characters that cannot be stored")
     return value
 

@@ -26,12 +26,13 @@ from perijove.domain.events import Message, Topic
 from perijove.domain.tokens import HUB_CLIENT, Bearer, Token, TokenDetail
 from perijove.domain.users import Service, User
 from perijove.kit.clock import Clock
-from perijove.kit.crypto import MAX_TOKEN_LENGTH, hash_token, matches_salted
+from perijove.kit.crypto import MAX_TOKEN_LENGTH, hash_token
 from perijove.kit.ids import new_token
+from perijove.people import salted
 from perijove.people.activity import Activity
 from perijove.people.cache import Cache
 from perijove.people.grants import Grants, owner_of, tag_of
-from perijove.people.texts import checked_text
+from perijove.people.texts import checked_text, storable
 from perijove.store import oauth as oauth_store
 from perijove.store import roles as role_store
 from perijove.store import tokens as token_store
@@ -42,10 +43,6 @@ log = logging.getLogger("perijove.tokens")
 
 MIN_TOKEN_LENGTH = 8
 """Shorter tokens are not taken from the configuration."""
-
-PREFIX_LENGTH = 4
-MAX_SALTED = 20
-"""How many imported hashes one unknown token is compared with."""
 
 MAX_LIFE_S = 100 * 366 * 86400
 """Longest life that can be asked for (seconds); beyond it dates end."""
@@ -100,7 +97,7 @@ class Tokens:
     # -- recognise ----------------------------------------------------------
     async def resolve(self, secret: str) -> Bearer | None:
         """The token and its owner; None when it is unknown or expired."""
-        if not 0 < len(secret) <= MAX_TOKEN_LENGTH:
+        if not 0 < len(secret) <= MAX_TOKEN_LENGTH or not storable(secret):
             return None
         hashed = hash_token(secret)
         bearer = self._cache.get(hashed)
@@ -119,12 +116,12 @@ class Tokens:
         return bearer
 
     async def _imported(self, secret: str, hashed: str) -> Bearer | None:
-        prefix = secret[:PREFIX_LENGTH]
+        prefix = salted.prefix_of(secret)
         candidates = await self._database.read(lambda c: token_store.salted(c, prefix))
         if not candidates:
             return None
         # A hash may take milliseconds, so neither the loop nor the writer does it.
-        token_id = await asyncio.to_thread(_match, candidates[:MAX_SALTED], secret)
+        token_id = await asyncio.to_thread(salted.match, candidates, secret)
         if token_id is None:
             return None
 
@@ -148,9 +145,7 @@ class Tokens:
 
     async def get(self, user: User, public_id: str) -> TokenDetail:
         """One token of a person. Raises NotFound, also for somebody else's and expired ones."""
-        detail = await self._database.read(
-            lambda c: token_store.detail(c, _number(public_id))
-        )
+        detail = await self._database.read(lambda c: token_store.detail(c, _number(public_id)))
         if detail is None or detail.token.user_id != user.id:
             raise NotFound
         expires_at = detail.token.expires_at
@@ -329,8 +324,8 @@ class Tokens:
         hashed = hash_token(secret)
         bearer = token_store.find(connection, hashed)
         if bearer is None:
-            candidates = token_store.salted(connection, secret[:PREFIX_LENGTH])
-            token_id = _match(candidates, secret)
+            candidates = token_store.salted(connection, salted.prefix_of(secret))
+            token_id = salted.match(candidates, secret)
             if token_id is not None:
                 token_store.rehash(connection, token_id, hashed)
                 bearer = token_store.find(connection, hashed)
@@ -365,14 +360,6 @@ class Tokens:
         """These tokens changed or are gone: nobody is to answer for them from memory."""
         for token_id in token_ids:
             self._bus.publish(Message(Topic.CREDENTIALS, f"token:{token_id}"))
-
-
-def _match(candidates: Sequence[tuple[int, str]], secret: str) -> int | None:
-    """The id of the imported token that this is."""
-    for token_id, salted in candidates:
-        if matches_salted(salted, secret):
-            return token_id
-    return None
 
 
 def _number(public_id: str) -> int:

@@ -22,7 +22,7 @@ from perijove.kit.clock import Clock
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import MEMBERS, ROLES
-from perijove.people.texts import MAX_NAME_LENGTH, checked_text, shown
+from perijove.people.texts import MAX_NAME_LENGTH, checked_text, shown, storable
 from perijove.store import roles as role_store
 from perijove.store import sessions as session_store
 from perijove.store import tokens as token_store
@@ -61,10 +61,14 @@ class Users:
     # -- look up ------------------------------------------------------------
     async def find(self, name: str) -> User | None:
         """The person of exactly this name."""
+        if not storable(name):
+            return None
         return await self._database.read(lambda c: user_store.find(c, name))
 
     async def get(self, name: str) -> UserDetail:
         """The person with groups, roles and servers. Raises NotFound."""
+        if not storable(name):
+            raise NotFound
         detail = await self._database.read(lambda c: user_store.detail(c, name))
         if detail is None:
             raise NotFound
@@ -77,6 +81,8 @@ class Users:
 
         Raises InvalidInput for an unknown state or sort.
         """
+        if not storable(query.name_filter):
+            return [], 0
         if query.state is not None and query.state not in user_store.STATES:
             raise InvalidInput(f"state must be one of {', '.join(user_store.STATES)}")
         if query.sort.removeprefix("-") not in user_store.SORTS:
@@ -105,7 +111,7 @@ class Users:
         non-admin asks for admins, InvalidInput for bad and refused names, Conflict
         when all exist.
         """
-        raise_if_denied(guard_admin(caller_is_admin=by_admin, target_is_admin=admin))
+        guard(by_admin, admin)
         wanted = list(dict.fromkeys(self.checked_name(name) for name in names))
         if not wanted:
             raise InvalidInput("Must specify at least one user to create")
@@ -170,12 +176,15 @@ class Users:
         if auth_state is not UNCHANGED:
             values["encrypted_auth_state"] = self._auth_states.seal(auth_state)
 
+        if not storable(name):
+            raise NotFound
+
         def change(connection: Connection) -> tuple[int, list[int]]:
             user = user_store.find(connection, name)
             if user is None:
                 raise NotFound
             affected = user.admin or bool(admin)
-            raise_if_denied(guard_admin(caller_is_admin=by_admin, target_is_admin=affected))
+            guard(by_admin, affected)
             ended: list[int] = []
             if target is not None and target != user.name:
                 ended = self._rename(connection, user, target)
@@ -209,9 +218,7 @@ class Users:
     async def may_delete(self, name: str, *, by_admin: bool) -> UserDetail:
         """The account, if this caller may delete it. Raises NotFound or Forbidden."""
         detail = await self.get(name)
-        raise_if_denied(
-            guard_admin(caller_is_admin=by_admin, target_is_admin=detail.user.admin)
-        )
+        guard(by_admin, detail.user.admin)
         return detail
 
     async def retire(self, user: User) -> None:
@@ -247,6 +254,13 @@ class Users:
     def _publish(self, *keys: str) -> None:
         for key in keys:
             self._bus.publish(Message(Topic.CREDENTIALS, key))
+
+
+def guard(by_admin: bool, target_is_admin: bool) -> None:
+    """Raises Forbidden when somebody who is not an admin touches one, or makes one."""
+    denied = guard_admin(caller_is_admin=by_admin, target_is_admin=target_is_admin)
+    if denied is not None:
+        raise_if_denied(denied)
 
 
 def set_admin(connection: Connection, user: User, admin: bool) -> None:

@@ -324,6 +324,9 @@ class HubContext:
     empty. ``role_scopes`` gives the scopes of roles by name. ``server_moved``
     and ``server_ended`` hear of a server whose plug-in changed its address or
     found it dead; they take the server's id and must not block.
+    ``proxy_secret`` outlives the hub's process: from it comes the token of the
+    proxy's API where the operator has set none, so that the next hub can take
+    over a proxy that runs on.
     """
 
     address: HubAddress
@@ -343,6 +346,7 @@ class HubContext:
     db: Any = field(default_factory=NoSession)
     cookie_host_prefix_enabled: bool = False
     trusted_alt_names: Sequence[str] = ()
+    proxy_secret: bytes = field(default=b"", repr=False)
     internal_ssl: bool = False
     internal_certs_location: str = ""
     internal_trust_bundles: Mapping[str, str] = field(default_factory=dict)

@@ -19,7 +19,14 @@ from traitlets import Dict, Integer, Unicode, default
 
 from perijove.kit.aio import backoff_delays, maybe_await
 from perijove.plugins.net import connectable, random_port
-from perijove.plugins.processes import birth_of, child_of, is_alive, launch, send_signal
+from perijove.plugins.processes import (
+    birth_of,
+    child_of,
+    find_leader,
+    is_alive,
+    launch,
+    send_signal,
+)
 from perijove.plugins.spawner import Spawner
 from perijove.plugins.traits import Command
 
@@ -274,6 +281,19 @@ class LocalProcessSpawner(Spawner):
                 return False
             await asyncio.sleep(min(delay, left))
         return False
+
+    async def find_lost(self) -> bool:
+        """Find a process of this machine that was started for this very server."""
+        marks = {
+            key: value
+            for key, value in self.get_env().items()
+            if key in {"JUPYTERHUB_API_URL", "JUPYTERHUB_CLIENT_ID", "JUPYTERHUB_SERVICE_PREFIX"}
+        }
+        pid = await asyncio.to_thread(find_leader, marks)
+        if pid is None:
+            return False
+        self.pid, self.pid_birth, self.proc = pid, birth_of(pid), child_of(pid)
+        return True
 
     # -- certificates ------------------------------------------------------------
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:

@@ -123,3 +123,28 @@ async def wait_for_http(
                 raise TimeoutError(f"{url} did not answer within {timeout_s:g} seconds: {last}")
             await asyncio.sleep(min(delay, left))
     raise AssertionError("unreachable")
+
+
+def make_ssl_context(
+    keyfile: str,
+    certfile: str,
+    cafile: str | None = None,
+    verify: bool = True,
+    check_hostname: bool = True,
+    purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH,
+) -> ssl.SSLContext | None:
+    """A TLS context with our certificate that trusts ``cafile``; None without key and certificate.
+
+    ``purpose`` SERVER_AUTH: to call servers. CLIENT_AUTH: to be one, whose
+    clients must show a certificate if ``verify`` is on.
+    """
+    if not keyfile or not certfile:
+        return None
+    context = ssl.create_default_context(purpose, cafile=cafile)
+    if purpose is ssl.Purpose.SERVER_AUTH:
+        context.check_hostname = check_hostname and verify
+        context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    elif verify:
+        context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certfile, keyfile)
+    return context

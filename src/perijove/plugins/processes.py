@@ -79,6 +79,23 @@ def is_alive(pid: int, birth: str = "") -> bool:
     return not birth or status.birth == birth
 
 
+def find_leader(marks: dict[str, str]) -> int | None:
+    """The session leader that was started with these environment variables (Linux).
+
+    Processes of other users are seen by root only. Blocks.
+    """
+    wanted = {f"{key}={value}".encode() for key, value in marks.items()}
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        pid = int(path.parent.name)
+        try:
+            found = wanted <= set(path.read_bytes().split(b"\0"))
+            if found and os.getsid(pid) == pid and is_alive(pid):
+                return pid
+        except OSError:
+            continue  # gone meanwhile, or somebody else's
+    return None
+
+
 def send_signal(pid: int, number: int, birth: str = "", *, group: bool = False) -> bool:
     """Signal this very process; False when it is gone.
 

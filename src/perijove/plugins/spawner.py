@@ -296,6 +296,12 @@ class Spawner(LoggingConfigurable):
         return self.pending is not None or self.ready
 
     @property
+    def local_host(self) -> str | None:
+        """The machine whose processes it signals; None when any hub can reach its servers."""
+        inner = getattr(self, "child_spawner", None)  # of spawners that wrap another one
+        return inner.local_host if isinstance(inner, Spawner) else None
+
+    @property
     def _log_name(self) -> str:
         """The server in log lines: ``USER`` or ``USER:SERVER``."""
         return f"{self.user.name}:{self.name}" if self.name else str(self.user.name)
@@ -482,6 +488,13 @@ class Spawner(LoggingConfigurable):
     async def poll(self) -> int | None:
         """None while the server runs or starts, else its exit status (0: unknown)."""
         raise NotImplementedError("a spawner class defines poll()")
+
+    async def find_lost(self) -> bool:
+        """Look for what a start left running when the hub died before it stored any state.
+
+        True when something was found, which ``poll`` and ``stop`` then know.
+        """
+        return False
 
     async def get_url(self) -> str:
         """The URL of a server found running after a restart of the hub."""

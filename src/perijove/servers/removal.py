@@ -7,14 +7,16 @@ crash half-way is finished by the next hub.
 import logging
 from collections.abc import Sequence
 
-from perijove.domain.ports import SpawnerFactory
+from perijove.domain.errors import PluginError
+from perijove.domain.ports import AuthenticatorPort, SpawnerFactory
 from perijove.domain.servers import Server
-from perijove.domain.users import User, UserDetail
+from perijove.domain.users import User
 from perijove.kit.aio import Tasks
 from perijove.people.users import Users
 from perijove.servers.commands import Commands
 from perijove.servers.launch import Launcher
 from perijove.store import servers as server_rows
+from perijove.store import users as user_rows
 from perijove.store.engine import Database
 
 log = logging.getLogger("perijove.servers")
@@ -30,12 +32,14 @@ class Removals:
         self,
         database: Database,
         factory: SpawnerFactory,
+        authenticator: AuthenticatorPort,
         users: Users,
         launcher: Launcher,
         commands: Commands,
     ) -> None:
         self._database = database
         self._factory = factory
+        self._authenticator = authenticator
         self._users = users
         self._launcher = launcher
         self._commands = commands
@@ -67,7 +71,7 @@ class Removals:
 
     async def delete_user(self, user: User, timeout_s: float) -> bool:
         """Stop all servers of a user and delete it; False when that goes on after ``timeout_s``."""
-        await self._users.mark_deleting(user)
+        await self._users.retire(user)
         servers = await self._servers_of(user)
         for server in servers:
             if server.active:
@@ -79,13 +83,18 @@ class Removals:
         for server in servers:
             while server.active and not await self._commands.wait_stopped(server, LONG_STOP_S):
                 log.warning("User %r is deleted when %r has stopped", user.name, server.name)
-        await self._users.delete(user, self._delete_storage)
+        try:
+            await self._authenticator.delete_user(user)
+        except PluginError as error:
+            log.error("Deleting %r goes on: %s", user.name, error, exc_info=error.__cause__)
+        await self._delete_storage(user, await self._servers_of(user))
+        await self._users.remove(user)
         log.info("Deleted user %r", user.name)
 
-    async def _delete_storage(self, detail: UserDetail) -> None:
+    async def _delete_storage(self, user: User, servers: Sequence[Server]) -> None:
         """Let the spawner delete what it keeps for each server of a user."""
-        for server in detail.servers:
-            port = self._factory.open(server, detail.user, detail.groups)
+        for server in servers:
+            port = self._factory.open(server, user, ())
             await port.delete_forever()
             self._factory.forget(server.id)
 
@@ -96,8 +105,9 @@ class Removals:
         """Go on with removals that a crash interrupted."""
         for server in await self._database.read(server_rows.removing):
             self._tasks.spawn(self._remove_later(server), f"remove {server.full_name!r}")
-        for user in await self._users.due_for_deletion():
-            self._tasks.spawn(self._delete_user(user, ()), f"delete {user.name!r}")
+        for user in await self._database.read(user_rows.deleting):
+            servers = await self._servers_of(user)
+            self._tasks.spawn(self._delete_user(user, servers), f"delete {user.name!r}")
 
     async def close(self) -> None:
         """Stop waiting; the next hub finishes."""

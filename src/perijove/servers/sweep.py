@@ -67,6 +67,7 @@ class Sweep:
         self._limit = asyncio.Semaphore(CONCURRENCY)
         self._tasks = Tasks("sweep")
         self._polling: set[int] = set()
+        self._claimed: list[Server] = []
         bus.subscribe(Topic.WISH, self._on_wish)
 
     def start(self) -> None:
@@ -79,29 +80,33 @@ class Sweep:
 
     # -- taking over ------------------------------------------------------
 
-    async def adopt(self) -> int:
-        """Take over active servers that nobody holds; how many there were.
+    async def claim(self) -> None:
+        """Take over the active servers that nobody holds; ``adopt`` settles them.
 
-        Returns when each of them is settled or on its way. Once per process at
-        start, then periodically for what other replicas leave.
+        Separate from it so that a starting hub shows them as being checked
+        before anybody asks.
         """
-        began = time.perf_counter()
-        count = 0
         while True:
             orphans = await self._database.write(
                 lambda c: server_rows.claim_orphans(
                     c, self._lease.id, self._lease.host, CLAIM_BATCH
                 )
             )
-            count += len(orphans)
-            await asyncio.gather(*(self._settle(server) for server in orphans))
+            self._claimed += orphans
             if len(orphans) < CLAIM_BATCH:
-                break
-        if count:
+                return
+
+    async def adopt(self) -> int:
+        """Settle what was claimed, and what other replicas left since; how many there were."""
+        await self.claim()
+        orphans, self._claimed = self._claimed, []
+        began = time.perf_counter()
+        await asyncio.gather(*(self._settle(server) for server in orphans))
+        if orphans:
             took_s = time.perf_counter() - began
             metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
-            log.info("Took over %d servers in %.3f seconds", count, took_s)
-        return count
+            log.info("Took over %d servers in %.3f seconds", len(orphans), took_s)
+        return len(orphans)
 
     async def _settle(self, server: Server) -> None:
         async with self._limit:

@@ -5,11 +5,12 @@ import logging
 import signal
 import sys
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from traitlets import Integer, Unicode, default
+from traitlets import Bool, Integer, Unicode, default
 from traitlets.config import Config
 
 from perijove._version import INTERFACE_VERSION, __version__
@@ -33,6 +34,7 @@ class SingleUserServer(ServerApp):
     classes = [*ServerApp.classes, HubOAuth, HubIdentityProvider]
     exit_code = 0
     hide_user_config = False
+    no_browser_open_file = Bool(True, help="Nobody opens a browser on this machine.")
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -87,8 +89,13 @@ class JupyterHubSingleUser(ExtensionApp):
 
     @classmethod
     def make_serverapp(cls, **kwargs: Any) -> SingleUserServer:
-        """The server, told where not to look for configuration before it looks."""
+        """The server, told where not to look for configuration before it looks.
+
+        Its cookie secret is new at each start, so that old cookies die, and
+        known so early that Jupyter Server does not write one to a file.
+        """
         server = super().make_serverapp(**kwargs)
+        server.cookie_secret = new_secret().encode("ascii")
         assert isinstance(server, SingleUserServer)
         server.hide_user_config = cls.environment.disable_user_config
         return server
@@ -117,11 +124,10 @@ class JupyterHubSingleUser(ExtensionApp):
             "port": env.port,
             "port_retries": 0,
             "identity_provider_class": HubIdentityProvider,
-            "cookie_secret": new_secret().encode("ascii"),
+            "cookie_secret": serverapp.cookie_secret,
             "allow_remote_access": True,
             "trust_xheaders": True,
             "open_browser": False,
-            "no_browser_open_file": True,
             "quit_button": False,
             "default_url": choose_start_page(
                 given.get("default_url", ""),
@@ -136,6 +142,11 @@ class JupyterHubSingleUser(ExtensionApp):
             orders["client_ca"] = env.auth.client_ca
         if env.root_dir:
             orders["root_dir"] = env.root_dir
+            preferred = Path(given.get("preferred_dir", env.root_dir))
+            if not preferred.is_relative_to(env.root_dir):
+                preferred = Path(env.root_dir)
+            # Said aloud, since its default may have been read when the root was another.
+            orders["preferred_dir"] = str(preferred)
         if env.debug:
             orders["log_level"] = logging.DEBUG
         if ServerApp.class_traits().get("extra_log_scrub_param_keys") is not None:
@@ -143,7 +154,7 @@ class JupyterHubSingleUser(ExtensionApp):
                 *given.get("extra_log_scrub_param_keys", []),
                 "next",
             ]
-        for name in ("ip", "port", "root_dir", "log_level"):
+        for name in ("ip", "port", "root_dir", "preferred_dir", "log_level"):
             if name in on_command_line:
                 orders.pop(name, None)
         return {"ServerApp": orders}

@@ -46,7 +46,7 @@ def ids(connection: Connection, names: Collection[str]) -> dict[str, int]:
     found = {}
     for part in chunks(sorted(set(names))):
         statement = select(groups.c.name, groups.c.id).where(groups.c.name.in_(part))
-        found.update({name: group_id for name, group_id in connection.execute(statement)})
+        found.update({row[0]: row[1] for row in connection.execute(statement)})
     return found
 
 
@@ -108,9 +108,7 @@ def create_missing(connection: Connection, names: Collection[str]) -> dict[str, 
 
 def set_properties(connection: Connection, group_id: int, properties: dict[str, Any]) -> None:
     """Replace the properties."""
-    connection.execute(
-        update(groups).where(groups.c.id == group_id).values(properties=properties)
-    )
+    connection.execute(update(groups).where(groups.c.id == group_id).values(properties=properties))
 
 
 def remove(connection: Connection, group_id: int) -> None:

@@ -3,11 +3,11 @@
 A code is stored as its SHA-256, so the database file holds nothing to exchange.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode
 from perijove.store.inserts import chunks, insert_missing
@@ -42,8 +42,9 @@ _CODE: Select[Any] = select(
 ).where(oauth_codes.c.code == bindparam("code"))
 
 
-def _client(row: Row[Any]) -> OAuthClient:
-    return OAuthClient(*row[:4], allowed_scopes=tuple(row.allowed_scopes or ()))
+def _client(row: Sequence[Any]) -> OAuthClient:
+    identifier, description, secret_hash, redirect_uri, scopes = row
+    return OAuthClient(identifier, description, secret_hash, redirect_uri, tuple(scopes or ()))
 
 
 def find_client(connection: Connection, identifier: str) -> OAuthClient | None:
@@ -67,6 +68,15 @@ def save_client(connection: Connection, client: OAuthClient) -> None:
     )
     if changed.rowcount == 0:
         connection.execute(insert(oauth_clients).values(identifier=client.identifier, **values))
+
+
+def set_secret_hash(connection: Connection, identifier: str, hashed: str) -> None:
+    """Another hash of the same client's secret."""
+    connection.execute(
+        update(oauth_clients)
+        .where(oauth_clients.c.identifier == identifier)
+        .values(secret_hash=hashed)
+    )
 
 
 def ensure_hub_client(connection: Connection) -> None:
@@ -113,8 +123,9 @@ def find_code(connection: Connection, hashed: str) -> OAuthCode | None:
     row = connection.execute(_CODE, {"code": hashed}).first()
     if row is None:
         return None
-    *before, scopes, challenge, method = row
-    return OAuthCode(*before, tuple(scopes or ()), challenge, method)
+    client, stored, expires_at, uri, session, user, scopes, challenge, method = row
+    granted = tuple(scopes or ())
+    return OAuthCode(client, stored, expires_at, uri, session, user, granted, challenge, method)
 
 
 def create_code(connection: Connection, code: OAuthCode) -> None:

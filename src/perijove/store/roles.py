@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, union, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, union, update
 
 from perijove.domain.groups import Role
 from perijove.store.inserts import chunks, insert_missing
@@ -56,7 +56,7 @@ _OF_SERVICE = (
 )
 
 
-def from_row(row: Row[Any]) -> Role:
+def from_row(row: Any) -> Role:
     """A row of this module's selects as a domain value."""
     return Role(row.id, row.name, row.description, tuple(row.scopes or ()), row.managed_by_auth)
 
@@ -89,9 +89,7 @@ def of_service(connection: Connection, service_id: int) -> list[Role]:
     return [from_row(row) for row in connection.execute(_OF_SERVICE, {"service_id": service_id})]
 
 
-def names_of(
-    connection: Connection, kind: Kind, ids: Sequence[int]
-) -> dict[int, tuple[str, ...]]:
+def names_of(connection: Connection, kind: Kind, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The names of the roles that each of these holders has directly."""
     found = defaultdict(list)
     for part in chunks(ids):
@@ -180,7 +178,7 @@ def holders(connection: Connection, kind: Kind, role_id: int) -> dict[int, str]:
         .where(_HOLDERS[kind].c.role_id == role_id)
         .order_by(named_table.c.id)
     )
-    return {holder_id: name for holder_id, name in connection.execute(statement)}
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def clear_of(connection: Connection, kind: Kind, holder_id: int) -> None:

@@ -89,6 +89,17 @@ def create_schema(database: Database) -> None:
     database.write_now(create)
 
 
+def drop_schema(database: Database) -> None:
+    """Delete all of our tables with everything in them."""
+
+    def drop(connection: Connection) -> None:
+        _lock(connection)
+        metadata.drop_all(connection)
+        version.drop(connection, checkfirst=True)
+
+    database.write_now(drop)
+
+
 def require_schema(database: Database, *, upgrade_older: bool = False) -> Path | None:
     """Make sure that the database has this version's schema.
 

@@ -1,9 +1,9 @@
 """Statements about services, as far as they outlive a restart."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from perijove.domain.users import Service
 from perijove.store.tables import services
@@ -31,7 +31,7 @@ _BY_NAME = _SELECT.where(services.c.name == bindparam("name"))
 _BY_ID = _SELECT.where(services.c.id == bindparam("service_id"))
 
 
-def from_row(row: Row[Any] | tuple[Any, ...]) -> Service:
+def from_row(row: Sequence[Any]) -> Service:
     """Values of ``COLUMNS``, in that order, as a domain value."""
     (
         service_id,

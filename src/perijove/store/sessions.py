@@ -1,9 +1,10 @@
 """Statements about sign-ins of browsers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from perijove.domain.users import Session, User
 from perijove.store.tables import sessions, users
@@ -17,8 +18,9 @@ _WITH_USER: Select[Any] = (
 )
 
 
-def _from_row(row: Row[Any]) -> Session:
-    return Session(*row[-4:])
+def _from_row(row: Sequence[Any]) -> Session:
+    session_id, user_id, created, expires_at = row[-4:]
+    return Session(session_id, user_id, created, expires_at)
 
 
 def find(connection: Connection, session_id: str) -> tuple[Session, User] | None:

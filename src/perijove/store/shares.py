@@ -97,12 +97,8 @@ def _where(query: ShareQuery, now: datetime) -> list[ColumnElement[bool]]:
     if query.server_id is not None:
         where.append(shares.c.server_id == query.server_id)
     if query.received_by is not None:
-        member_of = select(memberships.c.group_id).where(
-            memberships.c.user_id == query.received_by
-        )
-        where.append(
-            or_(shares.c.user_id == query.received_by, shares.c.group_id.in_(member_of))
-        )
+        member_of = select(memberships.c.group_id).where(memberships.c.user_id == query.received_by)
+        where.append(or_(shares.c.user_id == query.received_by, shares.c.group_id.in_(member_of)))
     if query.group_id is not None:
         where.append(shares.c.group_id == query.group_id)
     if query.server is not None:

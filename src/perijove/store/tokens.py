@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     Text,
     bindparam,
@@ -57,13 +56,23 @@ _DETAIL: Select[Any] = select(*_COLUMNS, oauth_clients.c.description).join(
 )
 
 
-def from_row(row: Row[Any]) -> Token:
+def from_row(row: Sequence[Any]) -> Token:
     """The first columns of this module's selects as a domain value."""
-    *plain, scopes = row[:_N]
-    return Token(*plain, scopes=tuple(scopes or ()))
+    return Token(
+        id=row[0],
+        user_id=row[1],
+        service_id=row[2],
+        client_id=row[3],
+        session_id=row[4],
+        created=row[5],
+        expires_at=row[6],
+        last_activity=row[7],
+        note=row[8],
+        scopes=tuple(row[9] or ()),
+    )
 
 
-def _bearer(row: Row[Any]) -> Bearer:
+def _bearer(row: Sequence[Any]) -> Bearer:
     token = from_row(row)
     if token.user_id is not None:
         return Bearer(token, user_from_row(row[_N : _N + _N_USER]))
@@ -169,9 +178,7 @@ def remove_of_client(connection: Connection, user_id: int, client_id: str) -> li
 
 def remove_of_session(connection: Connection, session_id: str, user_id: int) -> list[int]:
     """Delete a person's tokens that belong to a sign-in; their ids."""
-    statement = delete(tokens).where(
-        tokens.c.session_id == session_id, tokens.c.user_id == user_id
-    )
+    statement = delete(tokens).where(tokens.c.session_id == session_id, tokens.c.user_id == user_id)
     return list(connection.execute(statement.returning(tokens.c.id)).scalars())
 
 

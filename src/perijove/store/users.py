@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     Select,
     bindparam,
     delete,
@@ -72,9 +71,9 @@ SORTS: dict[str, Any] = {
 """What a list may be sorted by; a ``-`` in front turns it round."""
 
 
-def from_row(row: Row[Any]) -> User:
-    """A row of ``COLUMNS`` as a domain value."""
-    return User(*row[:7])
+def from_row(row: Sequence[Any]) -> User:
+    """Values of ``COLUMNS``, in that order and perhaps more, as a domain value."""
+    return User(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
 
 
 def _one(connection: Connection, statement: Select[Any], **values: Any) -> User | None:
@@ -172,6 +171,16 @@ def mark_deleting(connection: Connection, user_id: int) -> None:
     )
 
 
+def deleting(connection: Connection) -> list[User]:
+    """People who go as soon as their servers have stopped."""
+    return [from_row(row) for row in connection.execute(_SELECT.where(users.c.deleting))]
+
+
+def count(connection: Connection) -> int:
+    """How many people there are."""
+    return connection.execute(select(func.count()).select_from(users)).scalar_one()
+
+
 def auth_state(connection: Connection, user_id: int) -> bytes | None:
     """The encrypted auth_state."""
     value = connection.execute(
@@ -213,17 +222,15 @@ def page(
 ) -> tuple[list[UserDetail], int]:
     """One page of people with all details, and how many there are in all.
 
-    ``rows`` bounds the list to what the caller may see. Raises KeyError for an unknown ``state`` or ``sort``.
+    ``rows`` bounds the list to what the caller may see. Raises KeyError for an unknown
+    ``state`` or ``sort``.
     """
     where = _conditions(query, rows)
     descending = query.sort.startswith("-")
     column = SORTS[query.sort.removeprefix("-")]
     order = column.desc().nulls_last() if descending else column.asc().nulls_first()
     statement = (
-        _SELECT.where(*where)
-        .order_by(order, users.c.id)
-        .offset(query.offset)
-        .limit(query.limit)
+        _SELECT.where(*where).order_by(order, users.c.id).offset(query.offset).limit(query.limit)
     )
     found = [from_row(row) for row in connection.execute(statement)]
     if query.offset == 0 and len(found) < query.limit:

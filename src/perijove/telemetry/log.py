@@ -15,6 +15,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from logging.config import dictConfig
 from typing import Any, TextIO
 
 from perijove.domain.settings import LogSettings
@@ -205,13 +206,59 @@ def set_up_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
         if handler.formatter is None or isinstance(handler.formatter, LogFormatter):
             handler.setFormatter(plain)
     _remove_installed(keep=settings.handlers)
-    _install(logging.getLogger(), console)
+    if settings.overrides:
+        dictConfig(_with_overrides(settings))
+    else:
+        _install(logging.getLogger(), console)
+        for name in HUB_LOGGERS:
+            logging.getLogger(name).setLevel(settings.level)
+            logging.getLogger(name).propagate = True
     for name in HUB_LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(settings.level)
-        logger.propagate = True
         for handler in extra:
-            _install(logger, handler)
+            _install(logging.getLogger(name), handler)
+
+
+def _with_overrides(settings: LogSettings) -> dict[str, Any]:
+    """A ``dictConfig`` dictionary: what is usual, with the operator's changes in it.
+
+    The names ``console`` (handler, formatter) and ``JupyterHub`` (logger) are those
+    that operators know from traitlets. A logger that they give handlers does not
+    send its records to the usual one as well.
+    """
+    usual: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "console": {
+                "()": LogFormatter,
+                "format": settings.format,
+                "date_format": settings.date_format,
+            }
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "console",
+                "stream": "ext://sys.stderr",
+            }
+        },
+        "loggers": {name: {"level": settings.level} for name in HUB_LOGGERS},
+        "root": {"handlers": ["console"]},
+    }
+    merged = _merged(usual, settings.overrides)
+    for logger in merged["loggers"].values():
+        if logger.get("handlers"):
+            logger.setdefault("propagate", False)
+    return merged
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
 
 
 _installed: list[tuple[logging.Logger, logging.Handler]] = []

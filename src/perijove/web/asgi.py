@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
 from perijove.telemetry import metrics
-from perijove.telemetry.log import log_request
+from perijove.telemetry.log import RequestLine, log_request
 from perijove.web.problems import Problems
 from perijove.web.routing import Endpoint, Match, Routes
 
@@ -90,8 +90,24 @@ class HubApplication:
         took_s = time.perf_counter() - began
         code = str(response.status_code)
         metrics.REQUEST_DURATION.labels(request.method, label, code).observe(took_s)
-        user = getattr(request.state, "caller_name", "")
-        log_request(request, response.status_code, user, took_s, response.headers.get("location"))
+        self._log(request, response, raw_path, took_s)
+
+    def _log(self, request: Request, response: Response, raw_path: str, took_s: float) -> None:
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        log_request(
+            log,
+            RequestLine(
+                method=request.method,
+                uri=f"{raw_path}?{query}" if query else raw_path,
+                status=response.status_code,
+                duration_s=took_s,
+                user=getattr(request.state, "caller_name", ""),
+                ip=request.client.host if request.client else "",
+                location=response.headers.get("location", ""),
+                quiet=raw_path.endswith("/health") or "/static/" in raw_path,
+                headers=request.headers,
+            ),
+        )
 
     async def _answer(self, request: Request, raw_path: str) -> tuple[Response, str]:
         label = "perijove.web.Unknown"

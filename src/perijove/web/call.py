@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from perijove.access.decide import Target, decide, raise_if_denied
 from perijove.domain.errors import InvalidInput, NotAuthenticated
+from perijove.domain.tokens import Bearer
 from perijove.web.caller import STRANGER, Caller
 from perijove.web.rooms import Rooms
 from perijove.web.xsrf import needs_proof
@@ -90,14 +91,19 @@ class Call:
             caller = await callers.by_cookie(self.request)
             if caller.known:
                 self._check_origin(caller)
-        self._remember(caller)
+        self.remember(caller)
         return caller
 
-    def _remember(self, caller: Caller) -> None:
+    def remember(self, caller: Caller) -> None:
+        """Note who calls: for the log, and as activity."""
         self.caller = caller
         self.request.state.caller_name = caller.name
         if caller.token is not None:
-            self.rooms.activity.note_token(caller.token.id)
+            owner = caller.user or caller.service
+            assert owner is not None
+            self.rooms.activity.note_bearer(Bearer(caller.token, owner))
+        elif caller.user is not None:
+            self.rooms.activity.note_user(caller.user.id)
 
     def _check_origin(self, caller: Caller) -> None:
         """Cookie requests to the API prove their origin, all but HEAD and OPTIONS."""

@@ -96,7 +96,7 @@ class CookieJar:
     def set_login(self, response: Response, request: Request, value: str) -> None:
         """Set the login cookie to a (signed) value."""
         expires = datetime.now(UTC) + timedelta(days=BROWSER_LIFE_DAYS)
-        self.set(response, request, self.login_name, signed, path=self.hub_prefix, expires=expires)
+        self.set(response, request, self.login_name, value, path=self.hub_prefix, expires=expires)
 
     def set_session(self, response: Response, request: Request, session_id: str) -> None:
         """Set the session id, for the hub and all below its base URL."""

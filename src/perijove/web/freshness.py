@@ -11,12 +11,12 @@ from perijove.web.caller import STRANGER, Caller
 
 async def identify(call: Call, *, cookies: bool = True) -> Caller:
     """Find out who calls, and ask the authenticator again if that is due."""
-    call.caller = await _fresh(call, await call.identify(cookies=cookies))
+    call.caller = await fresh(call, await call.identify(cookies=cookies))
     return call.caller
 
 
-async def _fresh(call: Call, caller: Caller) -> Caller:
-    """The caller as the authenticator sees it now.
+async def fresh(call: Call, caller: Caller) -> Caller:
+    """The caller, as the authenticator sees it now.
 
     Somebody whose sign-in is stale counts as signed out. A token works on with
     what is known, unless the authenticator is strict.

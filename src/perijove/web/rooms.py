@@ -18,6 +18,7 @@ from perijove.people.groups import Groups
 from perijove.people.login import SignIn
 from perijove.people.refresh import Refresher
 from perijove.people.sessions import Sessions
+from perijove.people.share_codes import ShareCodes
 from perijove.people.shares import Shares
 from perijove.people.tokens import Tokens
 from perijove.people.users import Users
@@ -30,6 +31,7 @@ from perijove.servers.sweep import Sweep
 from perijove.services.registry import Registry
 from perijove.web.caller import Callers
 from perijove.web.cookies import SESSION, CookieJar, cookies_of
+from perijove.web.pages.environment import StaticFiles
 from perijove.web.views import Views
 from perijove.web.xsrf import Xsrf
 
@@ -53,6 +55,7 @@ class Rooms:
     activity: Activity
     auth_states: AuthStates
     shares: Shares
+    share_codes: ShareCodes
     provider: Provider
     registry: Registry
     commands: Commands
@@ -65,7 +68,8 @@ class Rooms:
     xsrf: Xsrf
     views: Views
     templates: jinja2.Environment
-    static_url: Callable[..., str]
+    error_templates: jinja2.Environment
+    static: StaticFiles
     handler_for: Callable[[Request], object]
     shutdown: Callable[[bool | None, bool | None], Awaitable[None]]
     info: Callable[[], dict[str, Any]]

@@ -153,12 +153,21 @@ async def test_another_spawner_object_finds_the_process_by_its_state(make: Any) 
     assert await first.poll() is not None
 
 
-async def test_a_process_of_an_earlier_hub_is_found_and_stopped(make: Any) -> None:
-    script = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid)"
+@pytest.fixture
+def orphan() -> int:
+    """The id of a running process that is no child of this one."""
+    script = (
+        "import subprocess, sys\n"
+        "print(subprocess.Popen(sys.argv[1:], stdout=-3, stderr=-3).pid)"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", script, "sleep", "60"], capture_output=True, text=True, check=True
     )
-    pid = int(printed.stdout)
+    return int(printed.stdout)
+
+
+async def test_a_process_of_an_earlier_hub_is_found_and_stopped(make: Any, orphan: int) -> None:
+    pid = orphan
     spawner = make()
     spawner.load_state({"pid": pid, "pid_birth": processes.birth_of(pid)})
     assert spawner.proc is None
@@ -168,17 +177,15 @@ async def test_a_process_of_an_earlier_hub_is_found_and_stopped(make: Any) -> No
     assert await spawner.poll() == 0
 
 
-async def test_a_reused_process_id_is_neither_taken_for_the_server_nor_signalled(make: Any) -> None:
-    other = subprocess.Popen(["sleep", "60"])
-    try:
-        spawner = make()
-        spawner.load_state({"pid": other.pid, "pid_birth": "long ago"})
-        assert not await spawner._signal(signal.SIGKILL)
-        assert await spawner.poll() == 0
-        assert other.poll() is None
-    finally:
-        other.kill()
-        other.wait()
+async def test_a_reused_process_id_is_neither_taken_for_the_server_nor_signalled(
+    make: Any, orphan: int
+) -> None:
+    spawner = make()
+    spawner.load_state({"pid": orphan, "pid_birth": "long ago"})
+    assert not await spawner._signal(signal.SIGKILL)
+    assert await spawner.poll() == 0
+    assert processes.is_alive(orphan)
+    os.kill(orphan, signal.SIGKILL)
 
 
 async def test_state_of_an_older_hub_without_birth_is_taken_over(make: Any) -> None:
@@ -287,10 +294,10 @@ async def test_root_starts_servers_as_other_users_without_its_own_groups() -> No
     account = pwd.getpwnam("nobody")
     spawner = make_spawner(LocalProcessSpawner, user="nobody", cmd=["sleep", "60"])
     await spawner.start()
-    status = Path(f"/proc/{spawner.pid}/status").read_text()
+    status = await asyncio.to_thread(Path(f"/proc/{spawner.pid}/status").read_text)
     assert f"Uid:\t{account.pw_uid}\t{account.pw_uid}" in status
     assert f"Gid:\t{account.pw_gid}\t{account.pw_gid}" in status
-    groups = [line for line in status.splitlines() if line.startswith("Groups:")][0].split()[1:]
+    groups = next(line for line in status.splitlines() if line.startswith("Groups:")).split()[1:]
     assert [int(group) for group in groups] == os.getgrouplist("nobody", account.pw_gid)
     await spawner.stop(now=True)
 

@@ -1,15 +1,19 @@
 """The base class of spawners: environment, options, overrides, states."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from certipy import Certipy
+from cryptography import x509
 from plugins_factories import ADDRESS, make_context, make_spawner
 from traitlets import TraitError
 from traitlets.config import Config
 
 from perijove.plugins.context import PluginHub
-from perijove.plugins.spawner import SpawnException, Spawner
+from perijove.plugins.spawner import Spawner, SpawnException
 
 
 class Still(Spawner):
@@ -303,9 +307,7 @@ def test_the_hub_that_plugins_see_has_its_addresses() -> None:
     assert hub.url == ADDRESS.url
 
 
-async def test_certificates_are_signed_for_the_servers_names(tmp_path: Any) -> None:
-    from certipy import Certipy
-
+async def test_certificates_are_signed_for_the_servers_names(tmp_path: Path) -> None:
     Certipy(store_dir=str(tmp_path)).create_ca("notebooks-ca")
     long_name = "n" * 80
     spawner = make_spawner(
@@ -318,9 +320,9 @@ async def test_certificates_are_signed_for_the_servers_names(tmp_path: Any) -> N
     for _ in range(2):
         paths = await spawner.create_certs()
     assert paths["cafile"] == "ca.pem"
-    from cryptography import x509
-
-    cert = x509.load_pem_x509_certificate(open(paths["certfile"], "rb").read())
+    cert = x509.load_pem_x509_certificate(
+        await asyncio.to_thread(Path(paths["certfile"]).read_bytes)
+    )
     names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost", "server.test"]
     assert (await spawner.move_certs(paths)) == paths

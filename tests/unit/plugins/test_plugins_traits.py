@@ -5,8 +5,8 @@ from traitlets import TraitError, Type
 from traitlets.config import Config, Configurable
 
 from perijove.plugins import discover
-from perijove.plugins.simple_auth import DummyAuthenticator
 from perijove.plugins.authenticator import Authenticator
+from perijove.plugins.simple_auth import DummyAuthenticator
 from perijove.plugins.traits import ByteSpecification, Callable, Command, EntryPointType, URLPrefix
 
 

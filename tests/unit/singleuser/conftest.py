@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "singleuser_harness"))
 
-from fake_hub import Browser, FakeHub, ServerProcess, wait_until  # noqa: E402
+from fake_hub import Browser, FakeHub, ServerProcess, wait_until
 
 HUB_PORT = 18350
 SERVER_PORT = 18351
@@ -23,9 +23,7 @@ def fake_hub() -> Iterator[FakeHub]:
 
 
 @pytest.fixture(scope="session")
-def server(
-    fake_hub: FakeHub, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
+def server(fake_hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Alice's server, up. Activity is reported every second, at the debug log level."""
     pytest.importorskip("jupyter_server", reason="jupyter_server is not installed")
     process = ServerProcess(

@@ -4,12 +4,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from perijove.access.decide import Target, guard_admin, raise_if_denied
+from perijove.access.decide import Target
 from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import Forbidden, NotAuthenticated, NotFound, PerijoveError
 from perijove.domain.tokens import Bearer, TokenDetail
 from perijove.domain.users import User
 from perijove.people.tokens import TokenRequest
+from perijove.people.users import guard
 from perijove.web.api.operations import operation, read_body
 from perijove.web.call import Call
 from perijove.web.freshness import identify
@@ -41,7 +42,7 @@ async def _view(call: Call, user: User, detail: TokenDetail) -> dict[str, Any]:
 async def list_tokens(call: Call) -> Response:
     """All tokens of a user, those of OAuth clients included."""
     user = await _owner(call, "GET", TOKENS)
-    found = await call.rooms.tokens.of_user(user)
+    found = await call.rooms.tokens.list_of(user)
     return as_json({"api_tokens": [await _view(call, user, detail) for detail in found]})
 
 
@@ -70,7 +71,7 @@ async def create_token(call: Call) -> Response:
         if found is None:
             raise Forbidden(f"No such user: {name}")
         user = found
-        raise_if_denied(guard_admin(caller_is_admin=call.caller.admin, target_is_admin=user.admin))
+        guard(call.caller.admin, user.admin)
         own = call.caller.user is not None and call.caller.user.id == user.id
         made_by = "" if own else f" by {call.caller.kind} {call.caller.name}"
     own_token = call.caller.user is not None and call.caller.user.id == user.id
@@ -92,13 +93,14 @@ async def _signed_in(call: Call, body: models.TokenRequest) -> User:
     """Who signs in with the login data in the body. Any failure reads the same."""
     if body.auth is None:
         raise NotAuthenticated
+    rooms = call.rooms
     try:
-        signed_in = await call.rooms.sign_in.sign_in(call.request, body.auth)
+        model = await rooms.authenticator.authenticate(call.request, body.auth)
+        if model is not None:
+            return await rooms.sign_in.authenticated(model)
     except PerijoveError as error:
         raise Forbidden("Sign-in failed") from error
-    if signed_in is None:
-        raise Forbidden("Sign-in failed")
-    return signed_in.user
+    raise Forbidden("Sign-in failed")
 
 
 @operation("GET", TOKEN, "One token", answers={200: models.Token}, errors=(403, 404))

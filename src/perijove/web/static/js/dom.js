@@ -12,7 +12,7 @@ export function h(tag, properties = {}, ...children) {
     else if (key === "dataset") Object.assign(element.dataset, value);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -109,7 +109,7 @@ export function formDialog({ title, content, action, submit, danger = false, wid
         done = true;
         dialog.close();
       } catch (error) {
-        if (error.name !== "ApiError") console.error(error);
+        if (error instanceof TypeError) console.error(error);
         problem.textContent = error.message;
       } finally {
         confirm.disabled = false;

@@ -24,7 +24,9 @@ const WORDS = {
 export function nameFrom(text) {
   return text
     .normalize("NFKD")
+    .replace(/\p{Mark}/gu, "")
     .toLowerCase()
+    .replace(/[ßæœøłđ]/g, (letter) => ({ ß: "ss", æ: "ae", œ: "oe", ø: "o", ł: "l", đ: "d" })[letter])
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^[^a-z]+/, "")
     .slice(0, NAME_LENGTH)

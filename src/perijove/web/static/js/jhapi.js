@@ -91,7 +91,6 @@ export default class JHAPI {
     return this.#answer(remove(`users/${segment(user)}/tokens/${segment(token_id)}`), options);
   }
 
-
   shutdown_hub(data, options) {
     return this.#answer(post("shutdown", data), options);
   }

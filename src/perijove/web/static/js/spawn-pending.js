@@ -25,9 +25,18 @@ once("spawn-pending", () => {
   const title = document.title;
   let cancelled = false;
 
-  /** The page again: by now the hub redirects to the server, or shows what went wrong. */
+  /**
+   * The page again: by now the hub redirects to the server, or shows what went wrong.
+   * Where it shows this page once more (another replica may lag), wait longer each time.
+   */
   function again() {
-    location.replace(location.href);
+    const round = Number(new URLSearchParams(location.hash.slice(1)).get("round") ?? 0);
+    window.setTimeout(() => {
+      const address = new URL(location.href);
+      address.hash = `round=${round + 1}`;
+      history.replaceState(null, "", address);
+      location.reload();
+    }, round * 500);
   }
 
   function show(event) {
@@ -51,7 +60,7 @@ once("spawn-pending", () => {
     document.title = `Start failed · ${title}`;
     if (heading) heading.textContent = "The start failed";
     bar.classList.add("failed");
-    document.getElementById("orbit")?.setAttribute("hidden", "");
+    for (const id of ["orbit", "pending-hint"]) document.getElementById(id)?.setAttribute("hidden", "");
     message.className = "alert alert-danger";
     message.setAttribute("role", "alert");
     message.replaceChildren(event.html_message ? safeHtml(event.html_message) : (event.message ?? "The hub gave no reason."));

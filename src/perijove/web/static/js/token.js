@@ -1,6 +1,6 @@
 /* Requests tokens and revokes them. */
 
-import { get, post, remove, segment } from "./hubapi.js";
+import { post, remove, segment } from "./hubapi.js";
 import { busy, confirmDialog, notify, notifyError, once } from "./dom.js";
 import { showTimes } from "./times.js";
 
@@ -67,7 +67,6 @@ function revokeButtons(user) {
         } catch (error) {
           // Gone already, in another tab or because it expired.
           if (error.status !== 404) throw error;
-          await get(`users/${segment(user)}/tokens`);
         }
       },
     });

@@ -1,0 +1,53 @@
+"""``perijove``: run the hub."""
+
+import asyncio
+import faulthandler
+import gc
+import signal
+import sys
+
+import uvloop
+
+from perijove.app import HubProcess
+from perijove.compat import alias
+from perijove.config.generate import write_config_file
+from perijove.config.load import LoadedConfig, load_hub
+from perijove.config.settings import build_settings
+from perijove.domain.errors import ConfigError
+from perijove.domain.settings import Settings
+from perijove.plugins.chp import ConfigurableHTTPProxy
+from perijove.plugins.local import LocalProcessSpawner
+from perijove.plugins.pam import PAMAuthenticator
+
+CLASSES = (PAMAuthenticator, LocalProcessSpawner, ConfigurableHTTPProxy)
+"""Classes whose options ``--help-all`` shows besides the hub's own."""
+
+
+def run(argv: list[str]) -> int:
+    """Run the hub until it is told to end; the exit code."""
+    alias.install()
+    try:
+        loaded = load_hub(argv, classes=CLASSES)
+        if loaded.hub.generate_config:
+            return write_config_file(loaded.hub)
+        settings = build_settings(loaded.hub)
+    except ConfigError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return _serve(loaded, settings)
+
+
+def _serve(loaded: LoadedConfig, settings: Settings) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_main(loaded, settings))
+
+
+async def _main(loaded: LoadedConfig, settings: Settings) -> int:
+    process = HubProcess(loaded, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.end)
+    # What every thread does, on stderr, for an operator who looks for a hanging hub.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    gc.freeze()
+    return await process.run()

@@ -1,0 +1,478 @@
+"""Spawner objects behind ``domain.ports.SpawnerPort``.
+
+``SpawnerPool`` keeps one spawner object per server while something goes on
+with it. ``SpawnerAdapter`` calls its hooks in the order that plug-ins rely on,
+checks what comes back, and blames the plug-in for what goes wrong.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from perijove.domain.errors import PluginError, Refusal
+from perijove.domain.ports import FormData, Launch, SpawnerPort
+from perijove.domain.servers import Server
+from perijove.domain.users import User
+from perijove.kit.aio import maybe_await
+from perijove.kit.urls import bracket_ipv6, escape_name, server_path
+from perijove.plugins.authenticator import Authenticator
+from perijove.plugins.context import HubContext, PluginServer, PluginSpawnerRow, PluginUser
+from perijove.plugins.failures import as_option_refusal, ask, ask_or_log, blaming
+from perijove.plugins.net import WILDCARDS, connectable
+from perijove.plugins.spawner import Spawner
+
+log = logging.getLogger("perijove.plugins")
+
+
+class SpawnerAdapter:
+    """One server's spawner object as the hub's rooms use it."""
+
+    def __init__(
+        self, spawner: Spawner, row: PluginSpawnerRow, context: HubContext, owner: PluginUser
+    ) -> None:
+        self.spawner = spawner
+        self.class_name = type(spawner).__name__
+        self._row = row
+        self._context = context
+        self._owner = owner
+        self._own_change = False
+        self._telling = False
+        self._was_ready = False
+
+    # -- settings --------------------------------------------------------------
+    @property
+    def start_timeout_s(self) -> float:
+        """Seconds that ``start`` may take."""
+        return float(self.spawner.start_timeout)
+
+    @property
+    def http_timeout_s(self) -> float:
+        """Seconds that the started server has to answer HTTP."""
+        return float(self.spawner.http_timeout)
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Seconds between polls; 0 when the plug-in has stopped polling."""
+        return float(self.spawner.poll_interval) if self.spawner._polling else 0.0
+
+    @property
+    def poll_jitter(self) -> float:
+        """Fraction (0 to 1) by which the poll interval varies."""
+        return float(self.spawner.poll_jitter)
+
+    @property
+    def failure_limit(self) -> int:
+        """The hub ends after so many failed starts in a row; 0: never."""
+        return int(self.spawner.consecutive_failure_limit)
+
+    @property
+    def will_resume(self) -> bool:
+        """Whether token and OAuth client outlive a stop."""
+        return bool(self.spawner.will_resume)
+
+    @property
+    def api_token(self) -> str:
+        """The token the server runs with."""
+        return str(self.spawner.api_token)
+
+    @property
+    def local_host(self) -> str | None:
+        """The machine whose processes it signals, or None."""
+        host = self.spawner.local_host
+        return str(host) if host else None
+
+    # -- start -------------------------------------------------------------------
+    async def token_scopes(self) -> list[str]:
+        """Scopes wanted for the server's API token."""
+        with self._blaming("server_token_scopes"):
+            return await self.spawner._scopes_from("server_token_scopes")
+
+    async def oauth_scopes(self) -> list[str]:
+        """Scopes that OAuth tokens of this server may carry besides access to it."""
+        spawner = self.spawner
+        with self._blaming("oauth_client_allowed_scopes"):
+            scopes = await spawner._scopes_from("oauth_client_allowed_scopes")
+            roles = await spawner._scopes_from("oauth_roles")
+        if roles:
+            log.warning("%s.oauth_roles is old; use oauth_client_allowed_scopes", self.class_name)
+            scopes = scopes + [s for s in await self._context.role_scopes(roles) if s not in scopes]
+        spawner._resolved_oauth_scopes = scopes
+        return scopes
+
+    async def prepare(self, launch: Launch) -> None:
+        """Everything before the start. Raises PluginError or Refusal."""
+        spawner = self.spawner
+        self._owner.update(launch.user, launch.groups)
+        self._row.started = launch.server.started
+        if launch.server.oauth_client_id:
+            spawner.oauth_client_id = launch.server.oauth_client_id
+        spawner.handler = self._context.handler_for(launch.request)
+        if launch.options is not None:
+            self._row.user_options = dict(launch.options)
+        spawner.user_options = dict(self._row.user_options or {})
+        spawner._spawn_future = asyncio.get_running_loop().create_future()
+        try:
+            with self._blaming("clear_state"):
+                spawner.clear_state()
+            spawner.api_token = launch.api_token
+            await self._run_hooks()
+        except Exception as error:
+            self._note_failure(error)
+            raise
+
+    async def _run_hooks(self) -> None:
+        spawner, owner = self.spawner, self._owner
+        if spawner.authenticator is not None:
+            await ask(spawner.authenticator, "pre_spawn_start", owner, spawner)
+        auth_state = await owner.get_auth_state()
+        await self._ask("run_auth_state_hook", auth_state)
+        await self._ask("apply_group_overrides")
+        await self._apply_options()
+        await self._ask("run_pre_spawn_hook")
+        if spawner.internal_ssl:
+            paths = await self._ask("create_certs")
+            spawner.cert_paths = await self._ask("move_certs", paths)
+
+    async def _apply_options(self) -> None:
+        try:
+            with self._blaming("apply_user_options", as_option_refusal):
+                await self.spawner._run_apply_user_options(self.spawner.user_options)
+        except Refusal as error:
+            if error.status == 400 and not hasattr(error.__cause__, "status_code"):
+                error.shown = f"Invalid user options: {error.shown}"
+            raise
+
+    async def start(self) -> str:
+        """Start; the server's URL. Raises PluginError or Refusal."""
+        try:
+            answer = await self._ask("start")
+            with self._blaming("start"):
+                return self._url_of(answer)
+        except Exception as error:
+            self._note_failure(error)
+            raise
+
+    def _url_of(self, answer: Any) -> str:
+        scheme = "https" if self.spawner.internal_ssl else "http"
+        if isinstance(answer, str):
+            parts = urlsplit(answer)
+            if not parts.scheme or not parts.netloc:
+                raise ValueError(f"start() gave {answer!r}, which is no URL")
+            return f"{parts.scheme}://{parts.netloc}"
+        if answer is None:
+            server = self.spawner.server
+            if server is None or not server.port:
+                raise ValueError("start() gave no address; it must return (ip, port) or a URL")
+            log.warning("%s.start() should return its address", self.class_name)
+            return server.host
+        ip, port = answer
+        ip = connectable(str(ip or "")) if (ip or "") in WILDCARDS else str(ip).strip("[]")
+        return f"{scheme}://{bracket_ipv6(ip)}:{int(port)}"
+
+    def _note_failure(self, error: Exception) -> None:
+        future = self.spawner._spawn_future
+        if future is not None and not future.done():
+            cause = error.__cause__
+            future.set_exception(cause if isinstance(cause, Exception) else error)
+            future.exception()  # read once, so that nobody is told it was never read
+
+    # -- watching ------------------------------------------------------------------
+    async def address(self) -> str:
+        """The URL of a server found running; empty when the plug-in knows none."""
+        answer = await self._ask("get_url")
+        if not answer:
+            return ""
+        parts = urlsplit(str(answer))
+        return f"{parts.scheme}://{parts.netloc}"
+
+    async def find_lost(self) -> bool:
+        """Look for what an interrupted start left running."""
+        return bool(await self._ask("find_lost"))
+
+    async def poll(self) -> int | None:
+        """None while it runs or starts; else its exit status (0: unknown)."""
+        status = await self._ask("poll")
+        if status is None or isinstance(status, int):
+            return status
+        raise PluginError(self.class_name, "poll", f"it gave {status!r}, not None or a number")
+
+    async def stop(self, *, now: bool = False) -> None:
+        """Stop and return when it is gone."""
+        await self._ask("stop", now=now)
+
+    async def cleanup(self) -> None:
+        """The hooks after a stop and ``clear_state``; errors are logged."""
+        spawner = self.spawner
+        if spawner._spawn_future is not None and not spawner._spawn_future.done():
+            spawner._spawn_future.cancel()
+        spawner.stop_polling()
+        await spawner._run_poll_callbacks()
+        await ask_or_log(spawner, "post_stop_hook", spawner.run_post_stop_hook)
+        await ask_or_log(spawner, "clear_state", spawner.clear_state)
+        authenticator = spawner.authenticator
+        if authenticator is not None:
+            await ask_or_log(
+                authenticator,
+                "post_spawn_stop",
+                lambda: authenticator.post_spawn_stop(self._owner, spawner),
+            )
+        self.set_address(None)
+
+    # -- state -------------------------------------------------------------------
+    def state(self) -> dict[str, Any]:
+        """What is needed to find the server again. Raises PluginError when it is not JSON."""
+        with self._blaming("get_state"):
+            state: dict[str, Any] = json.loads(json.dumps(self.spawner.get_state() or {}))
+        self._row.state = state
+        return state
+
+    def set_address(self, url: str | None) -> None:
+        """Tell the plug-in where its server listens; None: it does not."""
+        self._own_change = True
+        try:
+            if url is None:
+                self.spawner.server = None
+                return
+            server = self.spawner.server or self._new_server()
+            host = PluginServer.from_url(url)
+            for name in ("proto", "ip", "port", "socket_path"):
+                setattr(server, name, getattr(host, name))
+            self.spawner.server = server
+        finally:
+            self._own_change = False
+
+    def expect_address(self) -> None:
+        """Give the plug-in a server with its path, before it has an address."""
+        self.spawner.server = self._new_server()
+
+    def _new_server(self) -> PluginServer:
+        path = server_path(self._context.address.base_url, self._owner.name, self._row.name)
+        server = PluginServer(
+            base_url=path, cookie_name=_client_id(self._owner.name, self._row.name)
+        )
+        server.observe(self._server_changed, names=["ip", "port"])
+        return server
+
+    def _server_changed(self, change: Any) -> None:
+        if self._own_change or self._telling or change["owner"] is not self.spawner.server:
+            return
+        self._telling = True  # plug-ins change ip and port one after the other
+        asyncio.get_running_loop().call_soon(self._tell_address)
+
+    def _tell_address(self) -> None:
+        self._telling = False
+        server = self.spawner.server
+        if server is not None and self._was_ready:
+            self._context.server_moved(self._row.id, server.host)
+
+    def set_progressing(self, pending: str | None, ready: bool) -> None:
+        """Keep the plug-in's ``pending`` and ``ready`` attributes true."""
+        spawner = self.spawner
+        spawner._spawn_pending = pending == "spawn"
+        spawner._stop_pending = pending == "stop"
+        spawner._check_pending = pending == "check"
+        spawner._rename_pending = pending == "rename"
+        spawner._proxy_pending = False
+        spawner._is_ready = ready
+        if ready and not self._was_ready:
+            future = spawner._spawn_future
+            if future is not None and not future.done():
+                future.set_result(None)
+            spawner.start_polling()
+        self._was_ready = ready
+
+    # -- progress ----------------------------------------------------------------
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """The plug-in's own progress events of the running start."""
+        with self._blaming("progress"):
+            async for event in self.spawner._generate_progress():
+                if isinstance(event, Mapping):
+                    yield {key: value for key, value in event.items() if key != "ready"}
+                else:
+                    log.warning("%s.progress gave %r, not a dict", self.class_name, event)
+
+    async def ready_event(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The last event, as the operator's hook wants it; the hook's errors are logged."""
+        hook = self.spawner.progress_ready_hook
+        if hook is None:
+            return event
+        try:
+            changed = await maybe_await(hook(self.spawner, dict(event)))
+        except Exception:
+            log.exception("%s.progress_ready_hook failed", self.class_name)
+            return event
+        return dict(changed) if isinstance(changed, Mapping) else event
+
+    # -- options -----------------------------------------------------------------
+    async def options_form(self, request: object | None = None) -> str:
+        """HTML of the options form; runs auth_state_hook first."""
+        if request is not None:
+            self.spawner.handler = self._context.handler_for(request)
+        if not self.spawner.options_form and not self._has_own_form():
+            return ""
+        auth_state = await self._owner.get_auth_state()
+        await self._ask("run_auth_state_hook", auth_state)
+        return str(await self._ask("get_options_form") or "")
+
+    def _has_own_form(self) -> bool:
+        return type(self.spawner).get_options_form is not Spawner.get_options_form
+
+    async def options_from_form(self, form: FormData) -> dict[str, Any]:
+        """Options from the submitted form. Raises Refusal."""
+        return await self._options("run_options_from_form", "options_from_form", form)
+
+    async def options_from_query(self, query: FormData) -> dict[str, Any]:
+        """Options from a link's query. Raises Refusal."""
+        return await self._options("options_from_query", "options_from_query", query)
+
+    async def _options(self, method: str, call: str, data: FormData) -> dict[str, Any]:
+        given = {key: list(values) for key, values in data.items()}
+        with self._blaming(call, as_option_refusal):
+            options = await maybe_await(getattr(self.spawner, method)(given))
+        if not isinstance(options, Mapping):
+            raise PluginError(self.class_name, call, f"it gave {type(options).__name__}, no dict")
+        return dict(options)
+
+    # -- names and ends ------------------------------------------------------------
+    async def rename(self, old: str, new: str) -> None:
+        """The (stopped) server gets another name. Raises PluginError to refuse."""
+        await self._ask("rename", old, new)
+
+    async def delete_forever(self) -> None:
+        """The server's row is going for good; errors are logged."""
+        await ask_or_log(self.spawner, "delete_forever", self.spawner.delete_forever)
+
+    async def _ask(self, call: str, *args: Any, **kwargs: Any) -> Any:
+        return await ask(self.spawner, call, *args, **kwargs)
+
+    def _blaming(self, call: str, *convert: Any) -> Any:
+        return blaming(self.class_name, call, *convert)
+
+
+class HasAuthenticator(Protocol):
+    """What holds the plug-in object of the hub's authenticator."""
+
+    authenticator: Authenticator
+
+
+class SpawnerPool:
+    """Makes and keeps the spawner objects of this process, one per server."""
+
+    def __init__(
+        self, kind: type[Spawner], context: HubContext, authenticator: HasAuthenticator | None
+    ) -> None:
+        """``authenticator`` is the adapter of the hub's authenticator."""
+        self._kind = kind
+        self._context = context
+        self._authenticator = authenticator.authenticator if authenticator is not None else None
+        self._live: dict[int, SpawnerAdapter] = {}
+        context.settings.setdefault("spawner_class", kind)
+
+    @property
+    def class_name(self) -> str:
+        """The name of the spawner class."""
+        return self._class().__name__
+
+    def _class(self) -> type[Spawner]:
+        # Plug-ins' tests exchange the class through the settings while the hub runs.
+        kind: type[Spawner] = self._context.settings.get("spawner_class", self._kind)
+        return kind
+
+    def open(
+        self, server: Server, user: User, groups: Sequence[str], *, fresh: bool = False
+    ) -> SpawnerPort:
+        """The server's live object; ``fresh`` replaces it, with stored state loaded.
+
+        Raises PluginError when the plug-in cannot be made or its state loaded.
+        """
+        owner = self._context.user(user, groups)
+        known = self._live.get(server.id)
+        if known is not None and not fresh:
+            return known
+        adapter = self._make(server, owner)
+        self._live[server.id] = adapter
+        owner.spawners[server.name] = adapter.spawner
+        return adapter
+
+    def _make(self, server: Server, owner: PluginUser) -> SpawnerAdapter:
+        kind, context = self._class(), self._context
+        row = PluginSpawnerRow(
+            id=server.id,
+            name=server.name,
+            display_name=server.display_name,
+            state=dict(server.plugin_state),
+            user_options=dict(server.options) if server.options is not None else None,
+            started=server.started,
+            last_activity=server.last_activity,
+            user=owner,
+            oauth_client_id=server.oauth_client_id,
+        )
+        with blaming(kind.__name__, "__init__"):
+            spawner = kind(**self._arguments(server, owner, row))
+        adapter = SpawnerAdapter(spawner, row, context, owner)
+        adapter.expect_address()
+        if server.url:
+            adapter.set_address(server.url)
+        adapter.set_progressing(server.pending, server.ready)
+        with blaming(kind.__name__, "load_state"):
+            spawner.load_state(dict(server.plugin_state))
+        return adapter
+
+    def _arguments(
+        self, server: Server, owner: PluginUser, row: PluginSpawnerRow
+    ) -> dict[str, Any]:
+        context, address = self._context, self._context.address
+        arguments: dict[str, Any] = {
+            "user": owner,
+            "orm_spawner": row,
+            "hub": context.hub,
+            "authenticator": self._authenticator,
+            "config": context.config,
+            "log": context.log,
+            "proxy_spec": owner.proxy_spec + (f"{escape_name(row.name)}/" if row.name else ""),
+            "oauth_client_id": server.oauth_client_id or _client_id(owner.name, row.name),
+            "cookie_options": dict(address.cookie_options),
+            "cookie_host_prefix_enabled": context.cookie_host_prefix_enabled,
+            "trusted_alt_names": list(context.trusted_alt_names),
+            "user_options": dict(row.user_options or {}),
+            "public_url": self._public_url(owner, row),
+            "public_hub_url": address.public_hub_url,
+            "admin_access": bool(context.settings.get("admin_access", False)),
+            "_deprecated_db_session": context.db,
+        }
+        if context.internal_ssl:
+            arguments |= {
+                "internal_ssl": True,
+                "internal_trust_bundles": dict(context.internal_trust_bundles),
+                "internal_certs_location": context.internal_certs_location,
+            }
+        return arguments
+
+    def _public_url(self, owner: PluginUser, row: PluginSpawnerRow) -> str:
+        origin = owner.host or self._context.address.public_url
+        if not origin:
+            return ""
+        parts = urlsplit(origin)
+        path = server_path(self._context.address.base_url, owner.name, row.name)
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
+    def find(self, server_id: int) -> SpawnerPort | None:
+        """The live object, if there is one."""
+        return self._live.get(server_id)
+
+    def forget(self, server_id: int) -> None:
+        """Drop the object after a stop."""
+        adapter = self._live.pop(server_id, None)
+        if adapter is None:
+            return
+        spawners = adapter._owner.spawners
+        for name in [key for key, value in spawners.items() if value is adapter.spawner]:
+            del spawners[name]
+
+
+def _client_id(user: str, server: str) -> str:
+    parts = [quote(part, safe="") for part in (user, server) if part]
+    return "-".join(["jupyterhub-user", *parts])

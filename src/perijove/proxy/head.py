@@ -1,0 +1,263 @@
+"""Message heads: strict reading of requests and responses. Pure: bytes in, values out.
+
+One anchored pattern checks a whole head; its possessive quantifiers (``++``,
+``*+``) never backtrack, so a hostile head costs one pass. A second pattern
+picks the few fields that matter to a proxy out of the lower-cased head; its
+literal first byte lets the engine skip through the rest.
+
+What two readers could understand differently is refused (request smuggling):
+bare CR or LF, NUL, folded lines, blanks before the colon, repeated or signed
+lengths, length together with chunking, codings other than ``chunked``, missing
+or repeated Host. RFC 9112 sections 2 to 6 and 11.2; RFC 9110 section 7.
+"""
+
+import re
+from typing import NamedTuple
+
+from perijove.proxy.limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
+from perijove.proxy.refusals import BadUpstream, Refused
+
+TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
+_FIELDS = rb"(?:[" + TOKEN + rb"]++:[\t -~\x80-\xff]*+\r\n)*+\r\n"
+_REQUEST = re.compile(
+    rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS
+)
+_RESPONSE = re.compile(
+    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS
+)
+_REQUEST_FIELDS = re.compile(
+    rb"\n(con(?:nection|tent-length)|t(?:ransfer-encoding|e|railer)|upgrade|expect|host"
+    rb"|x-forwarded-(?:for|proto|port|host)|keep-alive|http2-settings|proxy(?:-[a-z0-9-]*)?)"
+    rb":([^\r]*)"
+).findall
+_RESPONSE_FIELDS = re.compile(
+    rb"\n(con(?:nection|tent-length)|transfer-encoding|upgrade|keep-alive|proxy-[a-z0-9-]*)"
+    rb":([^\r]*)"
+).findall
+_OTHER_VERSION = re.compile(rb"[" + TOKEN + rb"]++ [!-~\x80-\xff]++ HTTP/[0-9](?:\.[0-9])?\r\n")
+_HOST = re.compile(rb"(?:[a-z0-9._~!$&'()*+;=%-]*|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
+_UPGRADE = re.compile(rb"(?im)^upgrade:[ \t]*([" + TOKEN + rb"/]+(?:[ \t]*,[ \t]*[" + TOKEN + rb"/]+)*)[ \t]*\r$")
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
+_WANTS_LENGTH = frozenset((b"DELETE", b"OPTIONS"))
+_NO_TUNNEL = frozenset((b"h2c", b"h2", b"tls"))
+
+
+class Request(NamedTuple):
+    """What a request head says to a proxy.
+
+    ``target`` is always origin-form (path and query) as it was sent; ``end`` is
+    the head's length in bytes; ``length`` is 0 without a body of known length;
+    ``upgrade`` names the wanted protocol; ``as_is`` tells that the head holds
+    nothing that concerns only this hop, so that its bytes can go out unchanged.
+    """
+
+    method: bytes
+    target: bytes
+    host: bytes | None
+    http11: bool
+    keep: bool
+    length: int
+    chunked: bool
+    upgrade: bytes | None
+    as_is: bool
+    end: int
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        cut = self.target.find(b"?")
+        return self.target if cut < 0 else self.target[:cut]
+
+    @property
+    def has_body(self) -> bool:
+        """Whether bytes of a body follow."""
+        return self.chunked or self.length > 0
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether the method may be sent again (RFC 9110 section 9.2.2)."""
+        return self.method in _IDEMPOTENT
+
+
+class Response(NamedTuple):
+    """What a response head says to a proxy; ``length`` is -1 where none is given."""
+
+    status: int
+    http11: bool
+    keep: bool
+    length: int
+    chunked: bool
+    upgrade: bytes | None
+    as_is: bool
+    end: int
+
+
+def read_request(data: bytes) -> Request | None:
+    """The request whose head starts ``data``, or None while it is incomplete.
+
+    Raises Refused when it is no request that can be passed on safely.
+    """
+    match = _REQUEST.match(data)
+    if match is None:
+        return _incomplete_request(data)
+    method, target, minor = match.groups()
+    end = match.end()
+    if end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) > MAX_HEADERS + 2:
+        raise Refused(431, "The request's header is too large.")
+    if len(target) > MAX_TARGET_BYTES:
+        raise Refused(414, "The request's target is too long.")
+    http11 = minor == b"1"
+    keep, as_is = http11, http11
+    length, chunked, has_length = 0, False, False
+    upgrade = wants_upgrade = False
+    host: bytes | None = None
+    for name, value in _REQUEST_FIELDS(data[:end].lower()):
+        value = value.strip(b" \t")
+        if name == b"host":
+            if host is not None:
+                raise Refused(400, "The request has more than one Host.")
+            host = value
+        elif name == b"connection":
+            if value == b"keep-alive":
+                keep = True
+                continue
+            as_is = False
+            options = _list_of(value)
+            if b"close" in options:
+                keep = False
+            elif b"keep-alive" in options:
+                keep = True
+            wants_upgrade = wants_upgrade or b"upgrade" in options
+        elif name == b"content-length":
+            if has_length or not value.isdigit() or len(value) > 18:
+                raise Refused(400, "The request's Content-Length is not one number.")
+            length, has_length = int(value), True
+        elif name == b"transfer-encoding":
+            if value != b"chunked":
+                raise Refused(501, "Only the transfer coding 'chunked' is understood.")
+            if chunked or not http11:
+                raise Refused(400, "The request's Transfer-Encoding is not valid here.")
+            chunked = True
+        elif name == b"expect":
+            if value != b"100-continue":
+                raise Refused(417, "Only the expectation '100-continue' is understood.")
+        else:
+            as_is = False
+            upgrade = upgrade or name == b"upgrade"
+    if chunked and has_length:
+        raise Refused(400, "The request has both Content-Length and Transfer-Encoding.")
+    if host is None:
+        if http11:
+            raise Refused(400, "The request has no Host.")
+    elif not _HOST(host):
+        raise Refused(400, "The request's Host is not valid.")
+    if target[:1] != b"/":
+        target, as_is = _origin_form(target, host), False
+    if method in _WANTS_LENGTH and not has_length and not chunked:
+        as_is = False
+    protocol = None
+    if upgrade and wants_upgrade and http11 and not chunked and not length:
+        protocol = _wanted_protocol(data[:end])
+    return Request(
+        method, target, host, http11, keep and (http11 or not wants_upgrade),
+        length, chunked, protocol, as_is, end,
+    )  # fmt: skip
+
+
+def read_response(data: bytes) -> Response | None:
+    """The response whose head starts ``data``, or None while it is incomplete.
+
+    Raises BadUpstream when it cannot be passed on safely.
+    """
+    match = _RESPONSE.match(data)
+    if match is None:
+        if b"\r\n\r\n" in data or len(data) > MAX_HEAD_BYTES:
+            raise BadUpstream("the response's header is not valid")
+        return None
+    end = match.end()
+    if end > MAX_HEAD_BYTES:
+        raise BadUpstream("the response's header is too large")
+    http11 = match[1] == b"1"
+    keep = as_is = http11
+    length, chunked, upgrade = -1, False, None
+    wants_upgrade = False
+    for name, value in _RESPONSE_FIELDS(data[:end].lower()):
+        value = value.strip(b" \t")
+        if name == b"content-length":
+            if length >= 0 or not value.isdigit() or len(value) > 18:
+                raise BadUpstream("the response's Content-Length is not one number")
+            length = int(value)
+        elif name == b"connection":
+            if value == b"keep-alive":
+                keep = True
+                continue
+            as_is = False
+            options = _list_of(value)
+            if b"close" in options:
+                keep = False
+            elif b"keep-alive" in options:
+                keep = True
+            wants_upgrade = wants_upgrade or b"upgrade" in options
+        elif name == b"transfer-encoding":
+            if value != b"chunked" or chunked or not http11:
+                raise BadUpstream("the response's Transfer-Encoding is not valid")
+            chunked = True
+        else:
+            as_is = False
+            if name == b"upgrade":
+                upgrade = value
+    if chunked and length >= 0:
+        raise BadUpstream("the response has both Content-Length and Transfer-Encoding")
+    return Response(
+        int(match[2]), http11, keep, length, chunked,
+        upgrade if wants_upgrade else None, as_is, end,
+    )  # fmt: skip
+
+
+def _incomplete_request(data: bytes) -> None:
+    """None if more bytes could complete the head; raises Refused if not."""
+    head_end = data.find(b"\r\n\r\n")
+    if head_end > MAX_HEAD_BYTES or (head_end < 0 and len(data) > MAX_HEAD_BYTES):
+        raise Refused(431, "The request's header is too large.")
+    if head_end >= 0:
+        if _OTHER_VERSION.match(data):
+            if not re.match(rb"[^\r]* HTTP/1\.[01]\r", data):
+                raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        raise Refused(400, "The request's header is not valid.")
+    first_line = data.find(b"\n")
+    if first_line == 0 or (first_line > 0 and data[first_line - 1] != 13):
+        raise Refused(400, "The request's lines must end with CR LF.")
+
+
+def _list_of(value: bytes) -> list[bytes]:
+    return [item.strip(b" \t") for item in value.split(b",")]
+
+
+def _origin_form(target: bytes, host: bytes | None) -> bytes:
+    """Path and query of an absolute-form target, whose authority must be the Host.
+
+    RFC 9112 section 3.2.2 lets the target's authority win; two names in one
+    request are refused instead, since server and proxy could choose differently.
+    """
+    match = _ABSOLUTE(target)
+    if match is None:
+        raise Refused(400, "The request's target must be a path.")
+    authority, rest = match.groups()
+    if host is not None and authority.lower() != host:
+        raise Refused(400, "The request's target and Host name different hosts.")
+    return bytes(rest) if rest[:1] == b"/" else b"/" + bytes(rest)
+
+
+def _wanted_protocol(head: bytes) -> bytes | None:
+    """The one protocol that Upgrade names, in lower case.
+
+    Never HTTP/2 or TLS: behind such a switch a client could ask the server for
+    anything, past the routing. A list of protocols is read as no wish at all.
+    """
+    found = _UPGRADE.findall(head)
+    if len(found) != 1 or b"," in found[0]:
+        return None
+    protocol: bytes = found[0].lower()
+    return None if protocol.split(b"/")[0] in _NO_TUNNEL else protocol

@@ -1,0 +1,66 @@
+"""Counters, under the names that configurable-http-proxy's dashboards use.
+
+Plain integers, since they are counted once per request; they become text only
+when somebody asks. Timing costs two clock readings and is done only if metrics
+are served at all.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+
+class Summary:
+    """How often something was done and how many seconds it took in all."""
+
+    __slots__ = ("count", "total_s")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_s = 0.0
+
+    def add(self, elapsed_s: float) -> None:
+        """One more, which took ``elapsed_s``."""
+        self.count += 1
+        self.total_s += elapsed_s
+
+
+class Metrics:
+    """What the proxy counts; ``timed`` tells whether anybody will read the times."""
+
+    __slots__ = (
+        "activity", "find_target", "requests_api", "requests_proxy", "requests_web",
+        "requests_ws", "route_add", "route_delete", "route_get", "timed",
+    )  # fmt: skip
+
+    def __init__(self, timed: bool = False) -> None:
+        self.timed = timed
+        self.route_get = self.route_add = self.route_delete = 0
+        self.requests_ws = self.requests_web = 0
+        self.requests_proxy: Counter[int] = Counter()
+        self.requests_api: Counter[int] = Counter()
+        self.find_target = Summary()
+        self.activity = Summary()
+
+    def lines(self) -> Iterator[str]:
+        """The Prometheus text format (version 0.0.4), line by line."""
+        for name, text, value in (
+            ("api_route_get", "Requests to the API for routes", self.route_get),
+            ("api_route_add", "Routes added or replaced through the API", self.route_add),
+            ("api_route_delete", "Routes deleted through the API", self.route_delete),
+            ("requests_ws", "Requests for a websocket or another upgrade", self.requests_ws),
+            ("requests_web", "Other requests on the public port", self.requests_web),
+        ):
+            yield from (f"# HELP {name} {text}", f"# TYPE {name} counter", f"{name} {value}")
+        for name, text, counts in (
+            ("requests_proxy", "Answers on the public port by status", self.requests_proxy),
+            ("requests_api", "Answers of the API by status", self.requests_api),
+        ):
+            yield from (f"# HELP {name} {text}", f"# TYPE {name} counter")
+            yield from (f'{name}{{status="{code}"}} {n}' for code, n in sorted(counts.items()))
+        for name, text, summary in (
+            ("find_target_for_req", "Seconds spent finding routes", self.find_target),
+            ("last_activity_updating", "Seconds spent noting activity", self.activity),
+        ):
+            yield from (f"# HELP {name} {text}", f"# TYPE {name} summary")
+            yield f"{name}_sum {summary.total_s:.9f}"
+            yield f"{name}_count {summary.count}"

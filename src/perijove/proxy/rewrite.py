@@ -1,0 +1,247 @@
+"""The heads that go out: what is dropped, added and changed on the way. Pure.
+
+Most requests need only the ``X-Forwarded`` block behind their own bytes, most
+responses nothing at all. Everything else is rebuilt line by line: fields that
+concern one hop only are dropped (RFC 9110 section 7.6.1), those that the
+operator asked for are added.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from perijove.proxy.head import Request, Response
+from perijove.proxy.table import Route
+from perijove.proxy.targets import Target
+
+_HOP_BY_HOP = frozenset((
+    b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"expect",
+))  # fmt: skip
+_RESPONSE_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"upgrade"))
+_FORWARDED = frozenset((
+    b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-host",
+))  # fmt: skip
+_NEVER_BY_NAME = _FORWARDED | frozenset((
+    b"host", b"content-length", b"transfer-encoding", b"cookie", b"authorization", b"set-cookie",
+))  # fmt: skip
+"""Fields that a ``Connection`` field cannot have dropped, whatever it names."""
+
+_REDIRECTS = frozenset((201, 301, 302, 307, 308))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator wants changed; the command line's options of the same names."""
+
+    x_forward: bool = True
+    prepend_path: bool = True
+    include_prefix: bool = True
+    change_origin: bool = False
+    auto_rewrite: bool = False
+    protocol_rewrite: str = ""
+    custom_headers: tuple[tuple[bytes, bytes], ...] = ()
+    by_host: bool = False
+
+    @property
+    def keeps_request(self) -> bool:
+        """Whether a request without base path may go out as it came."""
+        return self.include_prefix and not self.change_origin and not self.custom_headers
+
+    @property
+    def keeps_location(self) -> bool:
+        """Whether redirects pass unchanged."""
+        return not self.auto_rewrite and not self.protocol_rewrite
+
+
+class Forwarding:
+    """The ``X-Forwarded`` fields for one client connection, remembered per Host."""
+
+    __slots__ = ("_blocks", "ip", "secure")
+
+    def __init__(self, ip: bytes, secure: bool) -> None:
+        self.ip = ip
+        self.secure = secure
+        self._blocks: dict[bytes | None, bytes] = {}
+
+    def block(self, request: Request) -> bytes:
+        """The fields for a request that brings none of its own, and the head's end."""
+        block = self._blocks.get(request.host)
+        if block is None:
+            if len(self._blocks) > 3:
+                self._blocks.clear()
+            block = b"".join(self.fields(request, {})) + b"\r\n"
+            self._blocks[request.host] = block
+        return block
+
+    def fields(self, request: Request, given: dict[bytes, bytes]) -> list[bytes]:
+        """The field lines: our values appended with a comma to those that were ``given``."""
+        secure = self.secure
+        if request.upgrade:
+            proto = b"wss" if secure else b"ws"
+        else:
+            proto = b"https" if secure else b"http"
+        mine = [
+            (b"X-Forwarded-For", self.ip),
+            (b"X-Forwarded-Port", _port_of(request.host or b"", secure)),
+            (b"X-Forwarded-Proto", proto),
+        ]
+        lines = []
+        for name, value in mine:
+            before = given.get(name.lower())
+            lines.append(b"%s: %s\r\n" % (name, b"%s,%s" % (before, value) if before else value))
+        host = given.get(b"x-forwarded-host")
+        if host is None and not request.upgrade:
+            host = request.host
+        if host:
+            lines.append(b"X-Forwarded-Host: %s\r\n" % host)
+        return lines
+
+
+def _port_of(host: bytes, secure: bool) -> bytes:
+    _, colon, port = host[host.rfind(b"]") + 1 :].rpartition(b":")
+    return port if colon and port else (b"443" if secure else b"80")
+
+
+def request_head(
+    head: bytes, request: Request, route: Route, forwarding: Forwarding, rules: Rules
+) -> bytes:
+    """The request head for the route's server."""
+    base = route.target.base if rules.prepend_path else b""
+    if request.as_is and not base and rules.keeps_request:
+        return head[:-2] + forwarding.block(request) if rules.x_forward else head
+    target = request.target
+    if not rules.include_prefix:
+        target = _without_prefix(target, route.depth - (rules.by_host and route.depth > 0))
+    lines, given, names = _kept_fields(head, request, rules)
+    first = b"%s %s%s HTTP/1.1\r\n" % (request.method, base, target)
+    if b"host" not in names:
+        authority = request.host
+        if authority is None or rules.change_origin:
+            authority = route.target.authority
+        lines.insert(0, b"Host: %s\r\n" % authority)
+    if request.method in (b"DELETE", b"OPTIONS") and not names & _LENGTHS:
+        lines.append(b"Content-Length: 0\r\n")
+    if request.http11 and request.has_body and b"expect" in given:
+        lines.append(b"Expect: 100-continue\r\n")
+    if request.upgrade:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %s\r\n" % request.upgrade)
+    if rules.x_forward:
+        lines += forwarding.fields(request, given)
+    lines += [b"%s: %s\r\n" % pair for pair in rules.custom_headers]
+    return b"%s%s\r\n" % (first, b"".join(lines))
+
+
+_LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
+
+
+def _kept_fields(
+    head: bytes, request: Request, rules: Rules
+) -> tuple[list[bytes], dict[bytes, bytes], set[bytes]]:
+    """Lines that go on, values of ``X-Forwarded`` and ``Expect``, and the names kept."""
+    fields = _split_fields(head[: request.end])
+    dropped = _named_by_connection(fields) | {name.lower() for name, _ in rules.custom_headers}
+    if rules.change_origin:
+        dropped.add(b"host")
+    lines: list[bytes] = []
+    given: dict[bytes, bytes] = {}
+    kept: set[bytes] = set()
+    for name, line in fields:
+        if name == b"expect" or (rules.x_forward and name in _FORWARDED):
+            value = line[len(name) + 1 :].strip(b" \t\r\n")
+            given[name] = b"%s,%s" % (given[name], value) if name in given else value
+        elif not (name in _HOP_BY_HOP or name in dropped or _is_proxy_field(name)):
+            lines.append(line)
+            kept.add(name)
+    return lines, given, kept
+
+
+def _split_fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Lower-cased name and whole line of each field."""
+    lines = head.split(b"\r\n")[1:-2]
+    return [(line[: line.index(b":")].lower(), line + b"\r\n") for line in lines]
+
+
+def _named_by_connection(fields: list[tuple[bytes, bytes]]) -> set[bytes]:
+    named = set()
+    for name, line in fields:
+        if name == b"connection":
+            named |= {item.strip() for item in line[len(name) + 1 :].lower().split(b",")}
+    return named - _NEVER_BY_NAME
+
+
+def _is_proxy_field(name: bytes) -> bool:
+    return name == b"proxy" or name.startswith(b"proxy-")
+
+
+def _without_prefix(target: bytes, segments: int) -> bytes:
+    """The target without its first path segments."""
+    path, mark, query = target.partition(b"?")
+    at = 0
+    for _ in range(segments):
+        at = path.find(b"/", at + 1)
+        if at < 0:
+            return b"/" + mark + query
+    return path[at:] + mark + query
+
+
+def response_head(
+    head: bytes,
+    response: Response,
+    *,
+    connection: bytes | None,
+    dechunk: bool = False,
+    drop_length: bool = False,
+    location: "Location | None" = None,
+) -> bytes:
+    """The response head for the client, with ``connection`` as its Connection field."""
+    fields = _split_fields(head[: response.end])
+    dropped = _named_by_connection(fields)
+    if dechunk:
+        dropped |= {b"transfer-encoding", b"trailer"}
+    if drop_length:
+        dropped |= _LENGTHS
+    lines = [b"HTTP/1.1" + head[8 : head.index(b"\n") + 1]]
+    for name, line in fields:
+        if name in _RESPONSE_HOP_BY_HOP or name in dropped or _is_proxy_field(name):
+            continue
+        if location is not None and name == b"location":
+            line = b"Location: %s\r\n" % location.rewritten(line[9:].strip())
+        lines.append(line)
+    if response.upgrade and response.status in (101, 426):
+        lines.append(b"Upgrade: %s\r\n" % response.upgrade)
+        connection = b"Upgrade" if response.status == 101 else b"Upgrade, %s" % (connection or b"")
+    if connection:
+        lines.append(b"Connection: %s\r\n" % connection)
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """How a redirect that names the server's own address is pointed at the proxy."""
+
+    target: Target
+    host: bytes | None
+    rules: Rules
+
+    def rewritten(self, value: bytes) -> bytes:
+        """The new value; a redirect elsewhere, or a relative one, stays as it is."""
+        try:
+            parts = urlsplit(value.decode("ascii"))
+        except ValueError:
+            return value
+        if parts.netloc.lower().encode() != self.target.authority.lower():
+            return value
+        if self.rules.auto_rewrite and self.host:
+            parts = parts._replace(netloc=self.host.decode("latin-1"))
+        if self.rules.protocol_rewrite:
+            parts = parts._replace(scheme=self.rules.protocol_rewrite)
+        return parts.geturl().encode("ascii")
+
+
+def location_of(
+    request: Request, response: Response, target: Target, rules: Rules
+) -> Location | None:
+    """The rewriting that this response's Location needs, if any."""
+    if rules.keeps_location or response.status not in _REDIRECTS:
+        return None
+    return Location(target, request.host, rules)

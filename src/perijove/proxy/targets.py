@@ -1,0 +1,80 @@
+"""Where a route leads: a server's address, and the connections kept open to it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from perijove.proxy.forward import Upstream
+
+_PORTS = {"http": 80, "https": 443}
+_UNIX = {"http+unix", "unix+http"}
+_BASE = re.compile(r"[!-~]*").fullmatch
+
+
+class Target:
+    """One server address. ``base`` is put in front of every path, without trailing slash.
+
+    ``pool`` holds idle connections, the latest used last. A target that is
+    ``closed`` (its route was removed) takes none back.
+    """
+
+    __slots__ = ("authority", "base", "closed", "host", "pool", "port", "socket", "tls", "url")
+
+    def __init__(
+        self, url: str, host: str, port: int, *, tls: bool, socket: str | None, base: str
+    ) -> None:
+        self.url = url
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.socket = socket
+        self.base = base.encode("ascii")
+        self.closed = False
+        self.pool: list[Upstream] = []
+        bracketed = f"[{host}]" if ":" in host else host
+        usual = port == (443 if tls else 80)
+        self.authority = (bracketed if usual else f"{bracketed}:{port}").encode("ascii")
+
+    def close(self) -> None:
+        """Close what is idle and keep nothing from now on."""
+        self.closed = True
+        pool, self.pool = self.pool, []
+        for upstream in pool:
+            upstream.abort()
+
+
+def parse_target(url: str) -> Target:
+    """The target that a URL names. Raises ValueError, in one sentence, when it names none.
+
+    Schemes: ``http``, ``https``, and ``http+unix`` with the socket's path
+    percent-encoded in the place of the host.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"Target is no URL: {error}") from None
+    scheme = parts.scheme
+    if scheme not in _PORTS and scheme not in _UNIX:
+        raise ValueError("Target must be a URL with scheme http, https or http+unix")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("Target must have no query, fragment or user name")
+    if not parts.netloc.isprintable() or not _BASE(parts.path) or "\\" in url:
+        raise ValueError("Target has characters that must be percent-encoded")
+    base = parts.path.rstrip("/")
+    if scheme in _UNIX:
+        socket = unquote(parts.netloc)
+        if not socket.startswith("/") or "\0" in socket:
+            raise ValueError("Target must name an absolute socket path, percent-encoded")
+        return Target(url, "localhost", 80, tls=False, socket=socket, base=base)
+    host = parts.hostname or ""
+    if not host or port == 0 or " " in host:
+        raise ValueError("Target must name a host and, if any, a port from 1 to 65535")
+    try:
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("Target has an invalid host name") from None
+    return Target(url, host, port or _PORTS[scheme], tls=scheme == "https", socket=None, base=base)

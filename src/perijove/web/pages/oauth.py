@@ -1,0 +1,98 @@
+"""The OAuth endpoints in HTTP: arrival, consent, code, token.
+
+Who arrives must be signed in by cookie. The access check runs at arrival and
+again when the answer is posted (``oauth.provider``).
+"""
+
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from perijove.domain.errors import InvalidInput
+from perijove.oauth.consent import Consent
+from perijove.oauth.provider import Redirect
+from perijove.people.sessions import SignedIn
+from perijove.web.asgi import redirect
+from perijove.web.call import Call
+from perijove.web.pages.page import check_form, look, render, to_login
+from perijove.web.problems import json_problem
+
+MAX_TOKEN_FORM_BYTES = 64 * 1024
+
+
+async def show_authorize(call: Call) -> Response:
+    """GET /hub/api/oauth2/authorize: let the person through, or ask first."""
+    await look(call)
+    visitor = call.caller.signed_in
+    if visitor is None:
+        return _sign_in_first(call)
+    query = call.request.url.query
+    provider = call.rooms.provider
+    answer = await provider.authorize_request(query, visitor)
+    if isinstance(answer, Consent):
+        if answer.needs_confirmation:
+            return await _ask(call, answer)
+        answer = await provider.create_code(query, visitor)
+    return _back(call, answer, visitor)
+
+
+def _sign_in_first(call: Call) -> Response:
+    """To the sign-in page, or straight to the authenticator's own place."""
+    rules = call.rooms.authenticator.rules
+    prefix = call.rooms.settings.network.hub_prefix
+    if rules.auto_login_oauth2_authorize and not rules.auto_login:
+        url = call.rooms.authenticator.login_url(prefix)
+        following = f"{call.request.url.path}?{call.request.url.query}"
+        return redirect(f"{url}{'&' if '?' in url else '?'}{urlencode({'next': following})}")
+    return to_login(call)
+
+
+async def _ask(call: Call, consent: Consent) -> Response:
+    return await render(
+        call,
+        "oauth.html",
+        oauth_client=consent.client,
+        allowed_scopes=list(consent.scopes),
+        scope_descriptions=[
+            {"scope": text.scope, "description": text.description, "filter": text.filter}
+            for text in consent.texts
+        ],
+        auth_state=None,
+    )
+
+
+def _back(call: Call, answer: Redirect, visitor: SignedIn) -> Response:
+    response = redirect(answer.location)
+    # The server tells sign-ins apart by this cookie; it must know the one that the code is for.
+    if visitor.session_id and call.rooms.session_cookie(call.request) != visitor.session_id:
+        call.rooms.jar.set_session(response, call.request, visitor.session_id)
+    return response
+
+
+async def submit_authorize(call: Call) -> Response:
+    """POST /hub/api/oauth2/authorize: the person agreed to these scopes."""
+    await look(call)
+    visitor = call.caller.signed_in
+    if visitor is None:
+        return to_login(call)
+    await check_form(call)
+    scopes = [value for value in (await call.form()).getlist("scopes") if isinstance(value, str)]
+    answer = await call.rooms.provider.create_code(call.request.url.query, visitor, scopes)
+    return _back(call, answer, visitor)
+
+
+async def issue_token(call: Call) -> Response:
+    """POST /hub/api/oauth2/token: a client exchanges its code."""
+    kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return json_problem(400, "The body must be application/x-www-form-urlencoded")
+    try:
+        body = (await call.body(MAX_TOKEN_FORM_BYTES)).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput("The form is not UTF-8") from None
+    headers = {"Authorization": call.request.headers.get("authorization", "")}
+    answer = await call.rooms.provider.exchange(body, headers)
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,61 @@
+"""Every path of the hub below its prefix, and what answers it."""
+
+from collections.abc import Callable
+
+from perijove.web.api import (  # noqa: F401 - imported for the operations they declare
+    hub,
+    proxy,
+    servers,
+    tokens,
+    users,
+)
+from perijove.web.api.document import show_document
+from perijove.web.api.operations import DECLARED
+from perijove.web.call import Handler
+from perijove.web.pages import home, oauth, signing, spawning
+from perijove.web.pages.errors import ErrorPages, proxy_error_page
+from perijove.web.routing import Routes
+
+ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def build_routes(pages: ErrorPages, hub_prefix: str, *, with_pages: bool = True) -> Routes:
+    """The route table. Without pages only the API and the OAuth confirmation are there."""
+    routes = Routes()
+    for declared in DECLARED:
+        for path in declared.paths:
+            routes.add(declared.method, f"/api{path}", declared.endpoint)
+    routes.add("GET", "/api/openapi.json", show_document)
+    routes.add("GET", "/api/oauth2/authorize", oauth.show_authorize)
+    routes.add("POST", "/api/oauth2/authorize", oauth.submit_authorize)
+    routes.add("POST", "/api/oauth2/token", oauth.issue_token)
+    routes.add("GET", "/static/{path:path}", home.static_file)
+    routes.add("GET", "/health", home.health)
+    routes.add("GET", "/metrics", home.metrics_page)
+    routes.add("GET", "/error/{code}", proxy_error_page(pages, hub_prefix))
+    if with_pages:
+        _add_pages(routes.add)
+    return routes
+
+
+def _add_pages(add: Callable[[str, str, Handler], None]) -> None:
+    add("GET", "/", home.front_door)
+    add("GET", "/home", home.show_home)
+    add("GET", "/token", home.show_tokens)
+    add("GET", "/admin", home.show_admin)
+    add("GET", "/api-docs", home.show_api)
+    add("GET", "/accept-share", home.show_share)
+    add("POST", "/accept-share", home.accept_share)
+    add("GET", "/logo", home.logo)
+    add("POST", "/security/csp-report", home.csp_report)
+    add("GET", "/login", signing.show_login)
+    add("POST", "/login", signing.submit_login)
+    add("GET", "/logout", signing.sign_out)
+    for path in ("/spawn", "/spawn/{user}", "/spawn/{user}/{server}"):
+        add("GET", path, spawning.show_spawn)
+        add("POST", path, spawning.submit_spawn)
+    for path in ("/spawn-pending/{user}", "/spawn-pending/{user}/{server}"):
+        add("GET", path, spawning.show_pending)
+    add("GET", "/user-redirect/{path:path}", spawning.user_redirect)
+    for method in ANY:
+        add(method, "/user/{user}/{rest:path}", spawning.stopped_server)

@@ -1,0 +1,261 @@
+"""A tornado service that lets a hub identify its visitors, over real sockets."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fake_hub import SERVER_TOKEN, Browser, FakeHub
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler, authenticated
+
+from perijove.hubauth.configurable import HubAuth
+from perijove.hubauth.handlers import (
+    HubAuthenticated,
+    HubOAuthCallbackHandler,
+    HubOAuthenticated,
+)
+from perijove.hubauth.hub_oauth import HubOAuth
+
+HUB_PORT, SERVICE_PORT = 18355, 18356
+SCOPES = {"access:services!service=svc"}
+BASE = "/services/svc/"
+
+
+class Page(HubOAuthenticated, RequestHandler):
+    """Shows who is there, takes posts."""
+
+    @authenticated
+    def get(self) -> None:
+        self.write({"name": self.current_user["name"], "xsrf": self.xsrf_token.decode()})
+
+    @authenticated
+    def post(self) -> None:
+        self.write({"posted": self.current_user["name"]})
+
+
+class Api(HubAuthenticated, RequestHandler):
+    """Tokens only, without OAuth."""
+
+    @authenticated
+    def get(self) -> None:
+        self.write({"name": self.current_user["name"]})
+
+
+class Careless(Page):
+    """A subclass as they are found: its own prepare, which does not await the mixin's."""
+
+    def prepare(self) -> None:  # type: ignore[override]
+        super().prepare()
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    fake = FakeHub(HUB_PORT, client_id="service-svc").start()
+    fake.issue_token = lambda code: fake.add_token(  # type: ignore[method-assign]
+        f"oauth-{code['name']}", code["name"], list(SCOPES), code["session"]
+    )
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+async def service(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HubOAuth]:
+    for name in [name for name in os.environ if name.startswith("JUPYTERHUB_")]:
+        monkeypatch.delenv(name)
+    options = {
+        "api_url": f"http://127.0.0.1:{HUB_PORT}/hub/api",
+        "api_token": SERVER_TOKEN,
+        "base_url": BASE,
+        "access_scopes": SCOPES,
+    }
+    HubAuth.clear_instance()
+    auth = HubOAuth(oauth_client_id="service-svc", **options)
+    auth.oauth_redirect_uri = f"{BASE}oauth_callback"
+    Page._hub_auth = HubOAuthCallbackHandler._hub_auth = auth
+    Api._hub_auth = HubAuth(**options)
+    app = Application(
+        [
+            (BASE, Page),
+            (f"{BASE}api", Api),
+            (f"{BASE}careless", Careless),
+            (f"{BASE}oauth_callback", HubOAuthCallbackHandler),
+        ],
+        cookie_secret="c" * 32,
+        xsrf_cookies=True,
+        log_function=lambda handler: None,
+    )
+    server = HTTPServer(app)
+    server.listen(SERVICE_PORT, "127.0.0.1")
+    yield auth
+    server.stop()
+    await server.close_all_connections()
+    Page._hub_auth = HubOAuthCallbackHandler._hub_auth = Api._hub_auth = None
+
+
+@pytest.fixture
+def browser(service: HubOAuth) -> Browser:
+    return Browser(HUB_PORT, SERVICE_PORT)
+
+
+async def test_a_browser_is_sent_to_the_hub_and_comes_back_signed_in(browser: Browser) -> None:
+    browser.sign_in("bob")
+    reply, trail = await asyncio.to_thread(browser.follow, BASE)
+    assert reply.status_code == 200
+    assert reply.json()["name"] == "bob"
+    assert [urlsplit(path).path for path in trail] == [
+        BASE,
+        "/hub/api/oauth2/authorize",
+        f"{BASE}oauth_callback",
+        BASE,
+    ]
+    assert "service-svc" in browser.cookies()
+    assert not browser.cookies("service-svc-oauth-state")
+
+
+async def test_posting_with_a_cookie_needs_the_xsrf_token(browser: Browser) -> None:
+    browser.sign_in("bob")
+    page, _ = await asyncio.to_thread(browser.follow, BASE)
+    refused = await asyncio.to_thread(browser.request, "POST", BASE)
+    assert refused.status_code == 403
+    token = page.json()["xsrf"]
+    assert token == browser.cookies()["_xsrf"]
+    header = {"X-XSRFToken": token}
+    posted = await asyncio.to_thread(browser.request, "POST", BASE, headers=header)
+    assert posted.json() == {"posted": "bob"}
+    form = {"_xsrf": token}
+    assert (await asyncio.to_thread(browser.request, "POST", BASE, data=form)).status_code == 200
+
+
+async def test_a_token_needs_no_xsrf_token_and_sets_no_cookie(
+    browser: Browser, hub: FakeHub
+) -> None:
+    hub.add_token("t1", "carol", list(SCOPES))
+    head = {"Authorization": "token t1"}
+    reply = await asyncio.to_thread(browser.request, "POST", BASE, headers=head)
+    assert reply.json() == {"posted": "carol"}
+    assert "service-svc" not in browser.cookies()
+
+
+async def test_a_bad_token_does_not_excuse_a_cookie_from_its_proof(browser: Browser) -> None:
+    browser.sign_in("bob")
+    await asyncio.to_thread(browser.follow, BASE)
+    head = {"Authorization": "token wrong"}
+    reply = await asyncio.to_thread(browser.request, "POST", BASE, headers=head)
+    assert reply.status_code == 403
+
+
+async def test_somebody_without_the_scope_is_refused_and_not_sent_round_and_round(
+    browser: Browser, hub: FakeHub
+) -> None:
+    hub.add_token("t2", "mallory", ["access:services!service=other"])
+    head = {"Authorization": "token t2"}
+    reply = await asyncio.to_thread(browser.get, BASE, headers=head)
+    assert reply.status_code == 403
+    assert (await asyncio.to_thread(browser.get, f"{BASE}api", headers=head)).status_code == 403
+
+
+async def test_without_oauth_strangers_get_403(browser: Browser) -> None:
+    assert (await asyncio.to_thread(browser.get, f"{BASE}api")).status_code == 403
+
+
+async def test_a_handler_that_does_not_await_prepare_still_knows_its_visitor(
+    browser: Browser, hub: FakeHub
+) -> None:
+    hub.add_token("t3", "dora", list(SCOPES))
+    head = {"Authorization": "bearer t3"}
+    reply = await asyncio.to_thread(browser.get, f"{BASE}careless", headers=head)
+    assert reply.json()["name"] == "dora"
+
+
+async def test_a_token_in_the_url_counts_only_when_allowed(
+    browser: Browser, hub: FakeHub, service: HubOAuth
+) -> None:
+    hub.add_token("t4", "erin", list(SCOPES))
+    refused = await asyncio.to_thread(browser.get, f"{BASE}?token=t4")
+    assert refused.status_code == 302
+    assert "service-svc" not in browser.cookies()
+    service.allow_token_in_url = True
+    assert (await asyncio.to_thread(browser.get, f"{BASE}?token=t4")).status_code == 200
+    assert "service-svc" in browser.cookies()
+
+
+async def test_a_failing_hub_is_an_error_and_never_a_stranger_or_a_user(
+    browser: Browser, hub: FakeHub
+) -> None:
+    head = {"Authorization": "token t5"}
+    hub.fail_with = 503
+    for path in (BASE, f"{BASE}careless"):
+        assert (await asyncio.to_thread(browser.get, path, headers=head)).status_code == 502
+
+
+async def test_many_rounds_in_one_browser_leave_few_cookies(browser: Browser) -> None:
+    for _ in range(40):
+        assert (await asyncio.to_thread(browser.get, BASE)).status_code == 302
+    assert len(browser.cookies("service-svc-oauth-state")) <= 8
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "application/json"},
+        {"X-Requested-With": "XMLHttpRequest"},
+        {"Sec-Fetch-Mode": "cors"},
+        {"Upgrade": "websocket"},
+    ],
+)
+async def test_background_requests_get_403_and_no_state_cookie(
+    browser: Browser, headers: dict[str, str]
+) -> None:
+    reply = await asyncio.to_thread(browser.get, BASE, headers=headers)
+    assert reply.status_code == 403
+    assert "set-cookie" not in reply.headers
+
+
+async def test_the_blocking_methods_ask_and_cache_as_the_others_do(
+    service: HubOAuth, hub: FakeHub
+) -> None:
+    hub.add_token("t6", "frank", list(SCOPES))
+    for _ in range(2):
+        model = await asyncio.to_thread(service.user_for_token, "t6")
+        assert model is not None
+    later = service.user_for_token("t6", sync=False)
+    assert later is not None
+    assert (await later)["name"] == "frank"  # type: ignore[misc,index]
+    assert hub.calls["GET /hub/api/user"] == 1
+    await asyncio.to_thread(service.user_for_token, "t6", False)
+    assert hub.calls["GET /hub/api/user"] == 2
+    assert await asyncio.to_thread(service.user_for_token, "unknown") is None
+
+
+async def test_programs_may_walk_the_rounds_themselves(service: HubOAuth) -> None:
+    state = service.generate_state(next_url=f"{BASE}deep?x=1")
+    assert service.get_next_url(state) == f"{BASE}deep?x=1"
+    assert service.get_state_cookie_name(state) == "service-svc-oauth-state"
+    assert service.get_next_url("unknown") == BASE
+    query = parse_qs(urlsplit(service.login_url).query)
+    assert query["client_id"] == ["service-svc"]
+
+
+async def test_old_rules_decide_only_when_there_are_no_scopes(service: HubOAuth) -> None:
+    class Old(HubAuthenticated, RequestHandler):
+        hub_users = {"grace"}
+        hub_groups = {"staff"}
+        hub_services = {"bot"}
+        allow_admin = True
+
+    handler = Old.__new__(Old)
+    handler._hub_auth = service
+    assert handler.check_hub_user({"name": "grace", "scopes": []}) is None
+    service.access_scopes = set()
+
+    def allowed(**model: object) -> bool:
+        return handler.check_hub_user({"kind": "user", **model}) is not None
+
+    assert allowed(name="grace")
+    assert allowed(name="h", groups=["staff"])
+    assert allowed(name="i", admin=True)
+    assert allowed(name="bot", kind="service")
+    assert not allowed(name="j", groups=["other"], admin=False)
+    assert not allowed(name="grace", kind="service")
