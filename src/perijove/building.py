@@ -32,7 +32,7 @@ from perijove.people.share_codes import ShareCodes
 from perijove.people.shares import Shares
 from perijove.people.tokens import Tokens
 from perijove.people.users import Users
-from perijove.plugins.adapters import ProxyAdapter, build_authenticator, build_proxy
+from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
 from perijove.plugins.context import HubContext, PluginHub
 from perijove.plugins.spawner_adapter import SpawnerPool
 from perijove.routes.addresses import Addresses
@@ -148,9 +148,9 @@ async def build(
     bus = Bus() if database.sqlite else PostgresqlBus(database.engine, lease.id)
     addresses = addresses_of(settings)
     context = plugin_context(loaded, settings)
-    authenticator = build_authenticator(loaded.hub.authenticator_class, context)
-    proxy = proxy_of(loaded, settings, context)
-    factory = SpawnerPool(loaded.hub.spawner_class, context, authenticator.authenticator)
+    authenticator = AuthenticatorAdapter(loaded.hub.authenticator_class, context)
+    proxy = ProxyAdapter(loaded.hub.proxy_class, context, proxy_options(settings))
+    factory = SpawnerPool(loaded.hub.spawner_class, context, authenticator)
 
     catalogue = CATALOGUE.with_custom(settings.roles.custom_scopes)
     grants = Grants(database, bus, clock, catalogue)
@@ -266,7 +266,7 @@ async def build(
     )
     connect_context(context, rooms, database)
     application = web_application(rooms, loaded, context)
-    proxy.on_restart = reconciler.restore
+    proxy.on_restart(reconciler.restore)
     return Built(
         clock=clock,
         database=database,
@@ -388,17 +388,15 @@ def plugin_context(loaded: LoadedConfig, settings: Settings) -> HubContext:
     )
 
 
-def proxy_of(loaded: LoadedConfig, settings: Settings, context: HubContext) -> ProxyAdapter:
-    """The operator's proxy class, made for this hub."""
+def proxy_options(settings: Settings) -> dict[str, Any]:
+    """What a proxy class is made with, besides its context."""
     network = settings.network
-    return build_proxy(
-        loaded.hub.proxy_class,
-        context,
-        public_url=network.bind_url,
-        host_routing=bool(network.subdomain_host),
-        ssl_key=network.ssl_key,
-        ssl_cert=network.ssl_cert,
-    )
+    return {
+        "public_url": network.bind_url,
+        "host_routing": bool(network.subdomain_host),
+        "ssl_key": network.ssl_key,
+        "ssl_cert": network.ssl_cert,
+    }
 
 
 def connect_context(context: HubContext, rooms: Rooms, database: Database) -> None:

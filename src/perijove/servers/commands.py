@@ -99,7 +99,7 @@ class Commands:
                 connection,
                 server.id,
                 self._replica,
-                server.options if options is KEEP else options,
+                (server.options or {}) if options is KEEP else options,
                 server.display_name if display_name is KEEP else display_name,
             )
             first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})

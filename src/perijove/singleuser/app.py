@@ -32,7 +32,8 @@ def _serve(arguments: list[str]) -> int | str:
     except BadEnvironment as error:
         return str(error)
     except OSError as error:
-        return f"The files named by JUPYTERHUB_SSL_* cannot be read: {error}"
+        named = ", ".join(filter(None, (env.auth.keyfile, env.auth.certfile, env.auth.client_ca)))
+        return f"The files named by JUPYTERHUB_SSL_* ({named}) cannot be used: {error}"
     if env.disable_user_config:
         hide_user_packages()
     greeting = greet_in_background(env.auth.api_url, partial(fetch_blocking, ssl_context=context))

@@ -22,6 +22,11 @@ def salted(secret: str, rounds: int = 1) -> str:
     return f"sha512:{rounds}:abcdef0123456789:{digest.hexdigest()}"
 
 
+def stored_bytes(house: House) -> bytes:
+    path = Path(house.database.path or "")
+    return path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
+
+
 async def import_hash(house: House, token_id: int, secret: str, rounds: int) -> None:
     await house.database.write(
         lambda c: c.execute(
@@ -41,10 +46,8 @@ async def test_token_is_recognised_and_nowhere_in_the_database(house: House) -> 
     assert bearer.owner == ada
     assert (bearer.token.note, bearer.token.scopes) == ("mine", ("inherit",))
     assert made.detail.client == "JupyterHub"
-    path = Path(house.database.path or "")
-    stored = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
-    assert b"mine" in stored
-    assert made.secret.encode() not in stored
+    assert b"mine" in stored_bytes(house)
+    assert made.secret.encode() not in stored_bytes(house)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ function operationView(api, path, method, operation, shared) {
           h("h4", {}, "Answers"),
           Object.entries(operation.responses ?? {}).map(([status, reference]) => {
             const response = resolve(api, reference);
-            return h("div", {}, h("p", {}, h("code", {}, status), " ", response.description ?? ""), contentView(api, response.content));
+            return h("div", { class: "answer" }, h("p", {}, h("code", {}, status), " ", response.description ?? ""), contentView(api, response.content));
           }),
           tryIt(api, path, method, parameters, body),
         ),
