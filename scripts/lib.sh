@@ -1,4 +1,5 @@
-# Shared by the scripts beside it (sourced, POSIX sh): a Python, virtual environments, Debian packages.
+# shellcheck disable=SC3043  (`local` is in every sh that Debian has)
+# Shared by the scripts beside it (sourced): a Python, virtual environments, Debian packages.
 # Works as root, with password-less sudo, or as an ordinary user who may install nothing on the machine.
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,6 +10,7 @@ die() { say "$*"; exit 1; }
 
 # The first Python of at least 3.11: $PYTHON, python3, python3.14 ... python3.11.
 find_python() {
+    local candidate
     for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$candidate"
@@ -24,7 +26,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # Debian packages on the machine; quiet unless it fails.
 apt_install() {
     command -v apt-get >/dev/null || die "please install: $* (this script knows apt-get only)"
-    log=$cache/apt.log
+    local log=$cache/apt.log
     mkdir -p "$cache"
     say "installing Debian packages: $*"
     {
@@ -35,7 +37,7 @@ apt_install() {
 
 # The same for a user who may not install: unpack the packages, and what they need, below DIR.
 apt_unpack() {
-    dir=$1
+    local dir=$1 apt_get names deb
     shift
     if [ -e "$dir/.unpacked" ] && [ "$(cat "$dir/.unpacked")" = "$*" ]; then
         return 0
@@ -58,7 +60,7 @@ apt_unpack() {
 
 # A virtual environment with pip at $1. Debian keeps the part that brings pip in python3-venv.
 make_venv() {
-    venv=$1
+    local venv=$1 python wheel
     [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return 0
     python=$(find_python)
     rm -rf "$venv"
@@ -76,8 +78,7 @@ make_venv() {
 
 # pip install of a lock file and of this checkout (editable) into a virtual environment, once per lock.
 install_lock() {
-    venv=$1
-    lock=$2
+    local venv=$1 lock=$2 stamp sum
     stamp=$venv/.installed-$(basename "$lock" .txt)
     sum=$(cat "$lock" "$root/pyproject.toml" | cksum)
     if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then

@@ -45,6 +45,8 @@ set_up_packages() {
     missing=
     have_postgresql || missing="$missing postgresql"
     command -v chromium >/dev/null || missing="$missing chromium"
+    # The Node.js that Playwright brings along needs it, and a small Debian lacks it.
+    ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || missing="$missing libatomic1"
     if [ -n "$missing" ] && can_install; then
         # shellcheck disable=SC2086
         apt_install $missing
@@ -52,9 +54,13 @@ set_up_packages() {
         debian=$cache/debian
         # shellcheck disable=SC2086
         apt_unpack "$debian" $missing
-        libraries=$(find "$debian/usr/lib" "$debian/lib" -maxdepth 1 -type d -name '*-linux-gnu' 2>/dev/null | tr '\n' ':')
+        libraries=$(find "$debian/usr/lib" "$debian/lib" -name '*.so*' -printf '%h:' 2>/dev/null | tr ':' '\n' | sort -u | tr '\n' ':')
         LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:-}
-        export LD_LIBRARY_PATH
+        # Without a font Chromium gives up.
+        FONTCONFIG_FILE=$debian/fonts.conf
+        printf '<fontconfig><dir>%s</dir><cachedir>%s</cachedir></fontconfig>\n' \
+            "$debian/usr/share/fonts" "$debian/fontcache" >"$FONTCONFIG_FILE"
+        export LD_LIBRARY_PATH FONTCONFIG_FILE
         have_postgresql || PG_BIN=$(ls -d "$debian"/usr/lib/postgresql/*/bin | tail -n 1)
         command -v chromium >/dev/null || PERIJOVE_TEST_CHROMIUM=$debian/usr/lib/chromium/chromium
         export PG_BIN PERIJOVE_TEST_CHROMIUM

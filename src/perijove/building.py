@@ -42,7 +42,7 @@ from perijove.routes.reconcile import Reconciler
 from perijove.servers.commands import Commands
 from perijove.servers.holdings import Holdings
 from perijove.servers.launch import Launcher
-from perijove.servers.probe import Prober
+from perijove.routes.probe import Prober
 from perijove.servers.progress import ProgressFeed
 from perijove.servers.removal import Removals
 from perijove.servers.runner import Collaborators, Runner
@@ -181,6 +181,7 @@ async def build(
     registry = Registry(database, tokens, addresses)
     preparation = Preparation(
         database,
+        bus,
         authenticator,
         users,
         tokens,
@@ -251,7 +252,7 @@ async def build(
         commands=commands,
         removals=removals,
         progress=ProgressFeed(database, holdings, bus),
-        sweep=sweep,
+        runner=runner,
         reconciler=reconciler,
         callers=Callers(tokens, sessions, grants, jar),
         jar=jar,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import PERIJOVE, HubProcess, missing
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(os.environ.get("PERIJOVE_TEST_PEERS", ROOT / ".cache" / "peers"))
@@ -24,10 +24,7 @@ def browser() -> Iterator[Browser]:
     if not path:
         missing("there is no Chromium on the PATH")
     with sync_playwright() as playwright:
-        # Chromium's own sandbox refuses root; every page it sees here is ours.
-        chromium = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
+        chromium = playwright.chromium.launch(executable_path=path)
         yield chromium
         chromium.close()
 
@@ -80,7 +77,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             report.sections.append(("end of the hub's log", hub.log_end()))  # type: ignore[attr-defined]
         if page := arguments.get("page"):
             picture = ROOT / ".cache" / "browser" / f"{item.name}.png"
-            page.screenshot(path=picture)
-            text = page.locator("body").inner_text()[:2000]
+            try:
+                page.screenshot(path=picture)
+                text = page.locator("body").inner_text()[:2000]
+            except Error as error:
+                text = f"The page cannot be shown: {error}"
             report.sections.append((f"page {page.url} (picture: {picture})", text))  # type: ignore[attr-defined]
     return report

@@ -1,47 +1,34 @@
-"""The options in the code, in the reference page and in the documentation's examples agree."""
+"""Every option explains itself, and the generated configuration file has them all."""
 
 import re
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
+from traitlets.config import Configurable
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "docs"))
+from perijove.config.generate import describe_options, documented_classes, generate_config_file
 
-from generate import configuration  # noqa: E402
-
-Option = tuple[str, str, Any]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-
-
-@pytest.fixture(scope="module")
-def options() -> list[Option]:
-    """All options of all classes, those that a class inherits from a listed one included."""
-    return [
-        (kind.__name__, name, trait)
-        for kind in configuration.classes()
-        for name, trait in configuration.own_options(kind, set()).items()
-    ]
+CLASSES = documented_classes()
+OPTIONS = [
+    (cls, name)
+    for cls in CLASSES
+    for name in sorted(cls.class_traits(config=True))
+    if cls._defining_class(cls.class_traits()[name], list(CLASSES)) is cls
+]
 
 
-def test_the_reference_has_an_entry_for_every_option(options: list[Option]) -> None:
-    page = configuration.page()
-    names = {name for _, name, _ in options}
-    documented = set(re.findall(r"^### `c\.\w+\.(\w+)`$", page, re.MULTILINE))
-    assert documented == names
+@pytest.mark.parametrize(("cls", "name"), OPTIONS, ids=lambda part: getattr(part, "__name__", part))
+def test_every_option_has_a_help_text(cls: type[Configurable], name: str) -> None:
+    help_text = str(cls.class_traits()[name].help).strip()
+    assert len(help_text) > 15, f"c.{cls.__name__}.{name} does not say what it is for"
 
 
-def test_every_option_says_what_it_does(options: list[Option]) -> None:
-    silent = sorted({f"{kind}.{name}" for kind, name, trait in options if not trait.help})
-    assert not silent
+def test_every_option_is_in_the_generated_file() -> None:
+    generated = set(re.findall(r"^# c\.(\w+\.\w+) = ", generate_config_file(), re.MULTILINE))
+    missing = {f"{cls.__name__}.{name}" for cls, name in OPTIONS} - generated
+    assert missing == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_options_that_a_page_names_exist(page: Path, options: list[Option]) -> None:
-    known = {f"{kind}.{name}" for kind, name, _ in options}
-    classes = {kind for kind, _, _ in options}
-    for owner, name in re.findall(r"\bc\.([A-Z]\w+)\.(\w+)", page.read_text()):
-        if owner in classes:
-            assert f"{owner}.{name}" in known
+def test_the_reference_lists_every_option_once() -> None:
+    listed = [(facts.section, facts.name) for facts in describe_options(CLASSES)]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {(cls.__name__, name) for cls, name in OPTIONS}

@@ -29,7 +29,10 @@ def run(argv: list[str]) -> int:
     try:
         loaded = load_hub(argv, classes=CLASSES)
         if loaded.hub.generate_config:
-            return write_config_file(loaded.hub)
+            return 0 if write_config_file(loaded.hub) else 1
+        if loaded.hub.show_config or loaded.hub.show_config_json:
+            loaded.hub.start_show_config()
+            return 0
         settings = build_settings(loaded.hub)
     except ConfigError as error:
         print(error.message, file=sys.stderr)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-from perijove.kit.urls import bracket_ipv6, join, prefix_of
+from perijove.kit.urls import bracket_ipv6, join
 
 WILDCARDS = frozenset({"", "*", "0.0.0.0", "::"})
 """Hosts that mean "all interfaces"."""
@@ -65,11 +65,6 @@ def with_prefix(url: str, prefix: str) -> str:
 def with_scheme(url: str, scheme: str = "https") -> str:
     """The URL, with ``scheme`` in front if it has none."""
     return url if "://" in url else f"{scheme}://{url}"
-
-
-def normalise_prefix(path: str) -> str:
-    """A path with exactly one slash at either end."""
-    return prefix_of(path)
 
 
 def hub_prefix_of(base_url: str) -> str:

@@ -6,10 +6,11 @@ that existing configuration files and plug-ins rely on.
 """
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from traitlets import Bunch, observe
 from traitlets.config import Application
+from traitlets.config.loader import KVArgParseConfigLoader
 
 from perijove._version import INTERFACE_VERSION, __version__
 from perijove.config.options.activity import ActivityOptions
@@ -25,6 +26,7 @@ from perijove.config.options.security import SecurityOptions
 from perijove.config.options.servers import ServerOptions
 from perijove.config.options.services import ServiceOptions
 from perijove.config.options.users import UserOptions
+from perijove.domain.errors import ConfigError
 
 ALIASES: dict[Any, str] = {
     ("f", "config"): "JupyterHub.config_file",
@@ -82,6 +84,20 @@ FLAGS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+_ParserOfTraitlets: Any = KVArgParseConfigLoader.parser_class
+
+
+class _Parser(_ParserOfTraitlets):  # type: ignore[misc]
+    """Says what is wrong in one sentence; argparse would print all options first."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"Bad command line: {message}")
+
+
+class _Loader(KVArgParseConfigLoader):
+    parser_class = _Parser
+
+
 class JupyterHub(
     NetworkOptions,
     PluginOptions,
@@ -119,6 +135,9 @@ class JupyterHub(
 
     aliases: dict[Any, Any] = ALIASES
     flags: dict[str, Any] = FLAGS
+
+    def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> _Loader:
+        return _Loader(argv, aliases, flags, classes=classes, log=self.log)
 
     @observe("config")
     def _config_changed(self, change: Bunch) -> None:

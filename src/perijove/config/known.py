@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from traitlets import HasTraits, TraitError, TraitType
+from traitlets import HasTraits, TraitError, TraitType, Type
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
@@ -79,9 +79,9 @@ def load_plugin_classes(hub: JupyterHub, config: Config) -> list[type[Configurab
         except TraitError as error:
             raise ConfigError(BAD_CONFIG.format(f"c.JupyterHub.{_tail(option, error)}")) from error
         except Exception as error:
+            what = "the default" if value is None else repr(value)
             raise ConfigError(
-                f"c.JupyterHub.{option} = {value!r} cannot be loaded: "
-                f"{type(error).__name__}: {error}"
+                f"c.JupyterHub.{option} = {what} cannot be loaded: {type(error).__name__}: {error}"
             ) from error
     return classes
 
@@ -101,6 +101,9 @@ def check_config_options(hub: JupyterHub, config: Config) -> list[str]:
     in_use = load_plugin_classes(hub, config)
     strict = {cls.__name__: cls for plugin in in_use for cls in _configurables(plugin)}
     strict |= {cls.__name__: cls for cls in (*_configurables(type(hub)), *SECTIONS)}
+    lenient = {
+        cls.__name__ for plugin in in_use if _wraps(plugin) for cls in _configurables(plugin)
+    }
     warnings: list[str] = []
     for section, options in config.items():
         if section in UNCHECKED or not isinstance(options, Mapping):
@@ -108,10 +111,10 @@ def check_config_options(hub: JupyterHub, config: Config) -> list[str]:
         cls = strict.get(section)
         if cls is None and section in FAMILIES:
             cls = _import_class(FAMILIES[section])
-        if cls is not None:
+        if cls is not None and section not in lenient:
             _check_section(section, cls, options)
             continue
-        helper = _loaded_class(section)
+        helper = cls or _loaded_class(section)
         if helper is None:
             warnings.append(_unknown_section(section, [*strict, *FAMILIES]))
             continue
@@ -120,6 +123,21 @@ def check_config_options(hub: JupyterHub, config: Config) -> list[str]:
         except ConfigError as error:
             warnings.append(error.message)
     return warnings
+
+
+def _wraps(plugin: type[Any]) -> bool:
+    """Whether it hands its work to another class, which may not be loaded yet.
+
+    Such spawners have an option for the class; options of the parents may be
+    meant for that one.
+    """
+    return any(
+        isinstance(trait, Type)
+        and isinstance(trait.klass, type)
+        and issubclass(plugin, trait.klass)
+        and issubclass(trait.klass, Configurable)
+        for trait in plugin.class_traits().values()
+    )
 
 
 def _configurables(cls: type[Any]) -> Iterator[type[Configurable]]:

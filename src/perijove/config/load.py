@@ -69,10 +69,12 @@ def load_hub(
     """The hub's options from the command line ``argv`` (without the command) and the file.
 
     ``classes`` appear in ``--help-all``. Sets up logging unless ``start_log`` is
-    off. ``--help`` and ``--version`` print and raise SystemExit. With
-    ``--generate-config`` no file is read. Raises ConfigError.
+    off, and makes the hub the one that ``hub_class.instance()`` gives. ``--help``
+    and ``--version`` print and raise SystemExit. With ``--generate-config`` no
+    file is read. Raises ConfigError.
     """
-    hub = hub_class()
+    hub_class.clear_instance()
+    hub = hub_class.instance()
     families = family_classes() if "--help-all" in argv else ()
     hub.classes = [*dict.fromkeys((hub_class, *classes, *families, *SECTIONS))]
     if start_log:
@@ -133,20 +135,20 @@ def _check_words(argv: Sequence[str], hub: JupyterHub) -> None:
     for argument in argv:
         if argument == "--":
             return
-        word = _option_word(argument, words)
+        word = _option_word(argument)
         if word and word not in words:
             near = nearest(word, words)
             meant = f" (did you mean '--{near}'?)" if near else ""
             raise ConfigError(f"Unrecognized command-line arguments: '{argument}'{meant}")
 
 
-def _option_word(argument: str, words: set[str]) -> str:
+def _option_word(argument: str) -> str:
     """The name of a flag or alias in ``argument``; empty when it is none or a ``Class.trait``."""
     if argument.startswith("--"):
         word = argument[2:].partition("=")[0]
         return "" if "." in word else word
     if argument.startswith("-") and len(argument) > 1 and not argument[1].isdigit():
-        return argument[1] if argument[1] in words else argument[1:].partition("=")[0]
+        return argument[1:].partition("=")[0]
     return ""
 
 

@@ -25,7 +25,7 @@ from perijove.config.sections import (
     PeriodicMetricsCollector,
 )
 from perijove.config.services import read_services, read_tokens
-from perijove.config.words import check_dict, check_keys, check_text, check_texts
+from perijove.config.words import check_dict, check_keys, check_text, check_texts, nearest
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import (
     ActivitySettings,
@@ -71,7 +71,7 @@ def build_settings(
     """
     given = os.environ if environment is None else environment
     _check_numbers(hub)
-    remarks: list[str] = ineffective_options(hub)
+    remarks: list[str] = [*ineffective_options(hub), *_remarks_on_tornado(hub)]
     return Settings(
         network=build_network(hub, remarks),
         database=_build_database(hub),
@@ -314,6 +314,24 @@ def _section(section: type[Configurable], hub: JupyterHub) -> Any:
         return section(config=hub.config)
     except TraitError as error:
         raise ConfigError(f"Bad config encountered during initialization: {error}") from None
+
+
+TORNADO_KEYS = (
+    *("headers", "cookie_options", "xsrf_cookie_kwargs", "no_cache_static", "csp_report_uri"),
+    *("slow_spawn_timeout", "slow_stop_timeout", "user_redirect_limit"),
+)
+
+
+def _remarks_on_tornado(hub: JupyterHub) -> list[str]:
+    """Keys that look like a known one misspelt; others may be for plug-ins' handlers."""
+    remarks = []
+    for key in hub.tornado_settings:
+        near = nearest(str(key), TORNADO_KEYS, cutoff=0.85)
+        if near and near != key:
+            remarks.append(
+                f"c.JupyterHub.tornado_settings[{key!r}] has no effect; did you mean {near!r}?"
+            )
+    return remarks
 
 
 def _tornado_dict(tornado: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from typing import Any
 from perijove.domain.errors import ConfigError
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The most similar of ``words``, or an empty string when none is similar."""
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
+    """The most similar of ``words``, or an empty string when none is similar.
+
+    ``cutoff`` is how similar it must be: from 0 (anything) to 1 (the same).
+    """
     known = list(words)
     folded = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else ""
 
 

@@ -20,7 +20,7 @@ class Topic(StrEnum):
     """Someone wants a held server down; ``key`` is its id."""
     CREDENTIALS = "credentials"
     """Tokens, roles, groups or shares changed; ``key`` is ``user:ID``,
-    ``service:ID``, ``session:ID``, ``token:ID`` or ``*``."""
+    ``service:ID``, ``session:ID``, ``token:ID``, ``members`` (of some group) or ``*``."""
     ROUTES = "routes"
     """The wanted routes changed."""
 

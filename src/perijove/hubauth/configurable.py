@@ -61,6 +61,9 @@ class HubAuth(SingletonConfigurable):
     )
 
     identities = Instance(Identities)
+    ssl_context = Instance(
+        SSLContext, allow_none=True, help="For the hub; None without internal_ssl."
+    )
 
     @default("settings")
     def _default_settings(self) -> HubAuthSettings:
@@ -132,8 +135,8 @@ class HubAuth(SingletonConfigurable):
 
     # -- talking to the hub --------------------------------------------------
 
-    def ssl_context(self) -> SSLContext | None:
-        """The TLS context for the hub; None without ``internal_ssl``."""
+    @default("ssl_context")
+    def _default_ssl_context(self) -> SSLContext | None:
         return client.make_ssl_context(self.keyfile, self.certfile, self.client_ca)
 
     async def fetch(self, request: client.HubRequest) -> client.HubReply:
@@ -149,7 +152,7 @@ class HubAuth(SingletonConfigurable):
             connect_timeout=client.CONNECT_TIMEOUT_S,
             request_timeout=client.REQUEST_TIMEOUT_S,
             follow_redirects=False,
-            ssl_options=self.ssl_context(),
+            ssl_options=self.ssl_context,
         )
         try:
             reply: HTTPResponse = await http.fetch(wire, raise_error=False)
@@ -165,7 +168,7 @@ class HubAuth(SingletonConfigurable):
 
     def fetch_blocking(self, request: client.HubRequest) -> client.HubReply:
         """Send a request and wait. Raises HubUnreachable."""
-        return client.fetch_blocking(request, self.ssl_context())
+        return client.fetch_blocking(request, self.ssl_context)
 
     async def identify(
         self, token: str, session_id: str = "", max_age_s: float | None = None

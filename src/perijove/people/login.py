@@ -8,6 +8,7 @@ A person new to the hub is shown to ``add_user`` afterwards, since that is the
 plug-in's code and may take its time; if it refuses, the account goes again.
 """
 
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +130,12 @@ class SignIn:
         checked_text(model.name, "The name of a user", MAX_NAME_LENGTH)
         if not self._authenticator.is_valid(model.name):
             raise InvalidInput(f"Invalid username: {shown([model.name])}")
+        try:
+            json.dumps(model.user_info)
+        except (TypeError, ValueError) as error:
+            raise PluginError(
+                self._authenticator.class_name, "authenticate", f"user_info is no JSON: {error}"
+            ) from error
         groups = roles = None
         if model.groups is not None:
             if rules.manage_groups:
@@ -153,7 +160,12 @@ class SignIn:
         if not model.has_auth_state:
             return False, None
         wanted = await self._authenticator.reconcile_auth_state(model, existing)
-        return True, self._auth_states.seal(wanted)
+        try:
+            return True, self._auth_states.seal(wanted)
+        except InvalidInput as error:
+            raise PluginError(
+                self._authenticator.class_name, "authenticate", error.message
+            ) from error
 
     def _store(
         self,

@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from perijove.access.errors import AccessError
 from perijove.access.roles import RolePlan, plan_roles
 from perijove.domain.errors import CallerError, ConfigError, PluginError
+from perijove.domain.events import Message, Topic
 from perijove.domain.ports import AuthenticatorPort
 from perijove.domain.settings import GroupSpec, RoleSettings
 from perijove.domain.users import User
 from perijove.people import roles as people_roles
-from perijove.people.grants import Grants
+from perijove.people.grants import ROLES, Grants
 from perijove.people.texts import checked_group_name, shown
 from perijove.people.tokens import Tokens
 from perijove.people.users import ADMIN_ROLE, USER_ROLE, Users, set_admin
@@ -28,6 +29,7 @@ from perijove.store import roles as role_store
 from perijove.store import services as service_store
 from perijove.store import users as user_store
 from perijove.store.engine import Database
+from perijove.work.bus import Bus
 
 log = logging.getLogger("perijove.people")
 
@@ -38,6 +40,7 @@ class Preparation:
     def __init__(
         self,
         database: Database,
+        bus: Bus,
         authenticator: AuthenticatorPort,
         users: Users,
         tokens: Tokens,
@@ -49,6 +52,7 @@ class Preparation:
     ) -> None:
         """``api_tokens`` and ``service_tokens`` map tokens to users and services."""
         self._database = database
+        self._bus = bus
         self._authenticator = authenticator
         self._users = users
         self._tokens = tokens
@@ -68,6 +72,8 @@ class Preparation:
             raise ConfigError(error.message) from error
         except AccessError as error:
             raise ConfigError(f"c.JupyterHub.load_roles: {error.message}") from error
+        # Other replicas, and plug-ins that asked early, may remember how it was before.
+        self._bus.publish(Message(Topic.CREDENTIALS, ROLES))
         await self._introduce_everybody()
 
     def _load(self, connection: Connection, managed: list[people_roles.Managed]) -> None:

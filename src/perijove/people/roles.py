@@ -44,10 +44,7 @@ def load_plan(connection: Connection, plan: RolePlan, make_users: MakeUsers) -> 
         log.info("Roles no longer defined are deleted: %s", ", ".join(sorted(gone)))
         role_store.remove(connection, gone)
     for spec in plan.roles:
-        managed = spec.name in known and known[spec.name].managed_by_auth and not spec.from_config
-        role_id = role_store.save(
-            connection, spec.name, spec.description, spec.scopes, managed=managed
-        )
+        role_id = role_store.save(connection, spec.name, spec.description, spec.scopes)
         if spec.name != ADMIN_ROLE:
             _set_user_holders(connection, spec, role_id, make_users)
         _set_group_holders(connection, spec, role_id)
@@ -97,11 +94,11 @@ def settle_admins(
     its users, whom the database knows as admins.
     """
     role_id = role_store.save(connection, spec.name, spec.description, spec.scopes)
-    holders = set(role_store.holders(connection, "user", role_id))
-    flagged = {user.id for user in user_store.everybody(connection) if user.admin}
     named = set(make_users(connection, [*sorted(admin_users), *(spec.users or ())]))
+    holders = set(role_store.holders(connection, "user", role_id))
+    flagged = user_store.admin_ids(connection)
     admins = named if spec.users is not None else named | holders | flagged
-    people = {user.id: user for user in user_store.everybody(connection)}
+    people = user_store.by_ids(connection, admins | holders | flagged)
     for user_id in sorted(admins - (flagged & holders)):
         set_admin(connection, people[user_id], True)
         log.info("%s is an admin now, as the configuration says", people[user_id].name)

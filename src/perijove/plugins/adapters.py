@@ -95,7 +95,7 @@ class AuthenticatorAdapter:
         answer = await ask(self.authenticator, "get_authenticated_user", handler, fields)
         if answer is None:
             return None
-        return self._model(answer, "authenticate")
+        return self.model_of(answer, "authenticate")
 
     async def refresh(self, user: User, request: object | None) -> AuthModel | bool:
         """True: still good; False: must sign in again; a model: new facts."""
@@ -106,10 +106,11 @@ class AuthenticatorAdapter:
         answer = await ask(self.authenticator, "refresh_user", *arguments)
         if isinstance(answer, Mapping):
             # Names do not change by a refresh.
-            return self._model({**answer, "name": user.name}, "refresh_user")
+            return self.model_of({**answer, "name": user.name}, "refresh_user")
         return bool(answer)
 
-    def _model(self, answer: Mapping[str, Any], call: str) -> AuthModel:
+    def model_of(self, answer: Mapping[str, Any], call: str) -> AuthModel:
+        """What ``call`` answered, checked. Raises PluginError."""
         with blaming(self.class_name, call):
             groups = self._groups(answer)
             roles = answer.get("roles") if self.authenticator.manage_roles else None

@@ -324,7 +324,8 @@ class HubContext:
     empty. ``role_scopes`` gives the scopes of roles by name. ``server_moved``
     and ``server_ended`` hear of a server whose plug-in changed its address or
     found it dead; they take the server's id and must not block.
-    ``proxy_secret`` outlives the hub's process: from it comes the token of the
+    ``database`` is for the hub's own handlers that plug-ins inherit and whose
+    methods cannot wait. ``proxy_secret`` outlives the hub's process: from it comes the token of the
     proxy's API where the operator has set none, so that the next hub can take
     over a proxy that runs on.
     """
@@ -344,6 +345,7 @@ class HubContext:
     server_moved: Callable[[int, str], None] = lambda server_id, url: None
     server_ended: Callable[[int], None] = lambda server_id: None
     db: Any = field(default_factory=NoSession)
+    database: Any = None
     cookie_host_prefix_enabled: bool = False
     trusted_alt_names: Sequence[str] = ()
     proxy_secret: bytes = field(default=b"", repr=False)

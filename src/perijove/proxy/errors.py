@@ -108,7 +108,9 @@ class ErrorPages:
             return built_in(code)
         finally:
             self._fetches -= 1
-        fields = tuple((name.title(), got.fields[name]) for name in _PASSED_ON if name in got.fields)
+        fields = tuple(
+            (name.title(), got.fields[name]) for name in _PASSED_ON if name in got.fields
+        )
         page = Page(got.body, got.fields.get("content-type", "text/html"), fields)
         self._kept[(code, path)] = (self._now() + KEEP_S, page)
         while len(self._kept) > _KEPT_PAGES:

@@ -80,7 +80,9 @@ async def _read(reader: asyncio.StreamReader, max_bytes: int) -> Fetched:
         body += more
     if len(body) > max_bytes:
         raise BadUpstream("the response is too long")
-    return Fetched(response.status, fields, body if response.length < 0 else body[: response.length])
+    return Fetched(
+        response.status, fields, body if response.length < 0 else body[: response.length]
+    )
 
 
 async def _read_chunks(reader: asyncio.StreamReader, first: bytes, max_bytes: int) -> bytes:

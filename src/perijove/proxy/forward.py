@@ -63,7 +63,9 @@ class Downstream(Protocol):
     def cut_off(self, reason: str) -> None:
         """The response broke off in the middle."""
 
-    def switch(self, server: asyncio.Transport, head: bytes, rest: bytes, paused: bool) -> None:
+    def switch(
+        self, server: asyncio.Transport, head: bytes, response: Response, rest: bytes, paused: bool
+    ) -> None:
         """The server agreed to the upgrade; its transport is handed over."""
 
 
@@ -180,9 +182,11 @@ class Upstream(asyncio.Protocol):
                     self._buffer = data
                     return
                 if response.status >= 200:
-                    return self._answer(client, data, response)
+                    self._answer(client, data, response)
+                    return
                 if response.status == 101:
-                    return self._switch(client, data, response)
+                    self._switch(client, data, response)
+                    return
                 client.interim(data[: response.end], response)
                 data = data[response.end :]
                 if not data:
@@ -263,9 +267,8 @@ class Upstream(asyncio.Protocol):
             raise BadUpstream("the server switched protocols unasked")
         self._state = GONE
         self.client = None
-        client.switch(
-            self.transport, data[: response.end], data[response.end :], self.write_paused
-        )
+        end = response.end
+        client.switch(self.transport, data[:end], response, data[end:], self.write_paused)
 
     def _finish(self, clean: bool) -> None:
         """The response is complete; ``clean`` if not a byte more has come."""

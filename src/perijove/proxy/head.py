@@ -19,12 +19,8 @@ from perijove.proxy.refusals import BadUpstream, Refused
 
 TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 _FIELDS = rb"(?:[" + TOKEN + rb"]++:[\t -~\x80-\xff]*+\r\n)*+\r\n"
-_REQUEST = re.compile(
-    rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS
-)
-_RESPONSE = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS
-)
+_REQUEST = re.compile(rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS)
+_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS)
 _REQUEST_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|t(?:ransfer-encoding|e|railer)|upgrade|expect|host"
     rb"|x-forwarded-(?:for|proto|port|host)|keep-alive|http2-settings|proxy(?:-[a-z0-9-]*)?)"
@@ -34,10 +30,14 @@ _RESPONSE_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|transfer-encoding|upgrade|keep-alive|proxy-[a-z0-9-]*)"
     rb":([^\r]*)"
 ).findall
-_OTHER_VERSION = re.compile(rb"[" + TOKEN + rb"]++ [!-~\x80-\xff]++ HTTP/[0-9](?:\.[0-9])?\r\n")
+_OTHER_VERSION = re.compile(
+    rb"[" + TOKEN + rb"]++ [!-~\x80-\xff]++ HTTP/(?!1\.[01]\r)[0-9](?:\.[0-9])?\r\n"
+).match
 _HOST = re.compile(rb"(?:[a-z0-9._~!$&'()*+;=%-]*|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
-_UPGRADE = re.compile(rb"(?im)^upgrade:[ \t]*([" + TOKEN + rb"/]+(?:[ \t]*,[ \t]*[" + TOKEN + rb"/]+)*)[ \t]*\r$")
+_UPGRADE = re.compile(
+    rb"(?im)^upgrade:[ \t]*([" + TOKEN + rb"/]+(?:[ \t]*,[ \t]*[" + TOKEN + rb"/]+)*)[ \t]*\r$"
+)
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
 _WANTS_LENGTH = frozenset((b"DELETE", b"OPTIONS"))
@@ -101,7 +101,8 @@ def read_request(data: bytes) -> Request | None:
     """
     match = _REQUEST.match(data)
     if match is None:
-        return _incomplete_request(data)
+        _check_incomplete(data)
+        return None
     method, target, minor = match.groups()
     end = match.end()
     if end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) > MAX_HEADERS + 2:
@@ -161,8 +162,7 @@ def read_request(data: bytes) -> Request | None:
     if upgrade and wants_upgrade and http11 and not chunked and not length:
         protocol = _wanted_protocol(data[:end])
     return Request(
-        method, target, host, http11, keep and (http11 or not wants_upgrade),
-        length, chunked, protocol, as_is, end,
+        method, target, host, http11, keep, length, chunked, protocol, as_is, end,
     )  # fmt: skip
 
 
@@ -216,15 +216,14 @@ def read_response(data: bytes) -> Response | None:
     )  # fmt: skip
 
 
-def _incomplete_request(data: bytes) -> None:
-    """None if more bytes could complete the head; raises Refused if not."""
+def _check_incomplete(data: bytes) -> None:
+    """Raise Refused when no more bytes could make a valid head of this."""
     head_end = data.find(b"\r\n\r\n")
     if head_end > MAX_HEAD_BYTES or (head_end < 0 and len(data) > MAX_HEAD_BYTES):
         raise Refused(431, "The request's header is too large.")
     if head_end >= 0:
-        if _OTHER_VERSION.match(data):
-            if not re.match(rb"[^\r]* HTTP/1\.[01]\r", data):
-                raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        if _OTHER_VERSION(data):
+            raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
         raise Refused(400, "The request's header is not valid.")
     first_line = data.find(b"\n")
     if first_line == 0 or (first_line > 0 and data[first_line - 1] != 13):

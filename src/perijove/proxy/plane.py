@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from time import monotonic, perf_counter
 from typing import Any, Protocol
@@ -32,8 +32,8 @@ _POOL_SWEEP_S = 10.0
 class Settings:
     """Times in seconds; 0 turns ``timeout_s`` and ``proxy_timeout_s`` off."""
 
-    rules: Rules = Rules()
-    limits: Limits = Limits()
+    rules: Rules = field(default_factory=Rules)
+    limits: Limits = field(default_factory=Limits)
     keep_alive_s: float = 5.0
     timeout_s: float = 0.0
     proxy_timeout_s: float = 0.0

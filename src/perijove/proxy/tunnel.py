@@ -82,7 +82,9 @@ class TunnelEnd(asyncio.Protocol):
             self.deadline = last + self._plane.limits.half_open_s
 
     def shut(self) -> None:
-        """A tunnel has no natural end; ``abort`` follows."""
+        """A tunnel has no natural end: close both sides after what was written."""
+        self.transport.close()
+        self.peer.transport.close()
 
     def abort(self) -> None:
         """End both connections at once."""

@@ -86,6 +86,8 @@ class Commands:
         joined: the server comes back as it is.
         """
 
+        await self._notice_death(user.name, name)
+
         def write(connection: Connection) -> tuple[Server, bool]:
             server = server_rows.find(connection, user.name, name)
             if server is not None and server.pending == "spawn":
@@ -102,6 +104,7 @@ class Commands:
                 (server.options or {}) if options is KEEP else options,
                 server.display_name if display_name is KEEP else display_name,
             )
+            server_rows.touch_owner(connection, server.user_id)
             first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})
             event_rows.append(connection, server.id, [first])
             queued = server_rows.get(connection, server.id)
@@ -113,6 +116,14 @@ class Commands:
             self._runner.start(server, request)
             self._bus.publish(Message(Topic.SERVER, str(server.id)))
         return server
+
+    async def _notice_death(self, user: str, name: str) -> None:
+        """A server that died a moment ago can be started at once."""
+        server = await self.find(user, name)
+        holding = self._holdings.get(server.id) if server is not None else None
+        if holding is not None and holding.server.ready and not await self._runner.poll(holding):
+            assert holding.stopping is not None
+            await asyncio.wait([holding.stopping])
 
     def _create(
         self,
@@ -163,7 +174,7 @@ class Commands:
 
         Raises StartFailed when the start failed.
         """
-        server = await self._wait(server, timeout_s, lambda s: s.pending != "spawn")
+        server = await self._wait(server, timeout_s, lambda s: s.ready or not s.active)
         if server.state is State.STOPPED and server.failure is not None:
             failure = server.failure
             raise StartFailed(

@@ -24,7 +24,7 @@ from perijove.servers import lifecycle
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.lifecycle import Move
-from perijove.servers.probe import Prober
+from perijove.routes.probe import Prober
 from perijove.servers.progress import failed_event, ready_event
 from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
@@ -99,6 +99,27 @@ class Runner:
                 self._stop(holding, failure, exited), f"stop {holding.server.full_name!r}"
             )
         return holding.stopping
+
+    async def poll(self, holding: Holding) -> bool:
+        """Ask the plug-in whether a ready server lives; begin its clean-up if not."""
+        port = holding.port
+        if port is None or not holding.server.ready:
+            return True
+        began = time.perf_counter()
+        try:
+            status = await port.poll()
+        except PluginError as error:
+            log.error("%s", error)
+            return True
+        took_s = time.perf_counter() - began
+        (metrics.POLL_RUNNING if status is None else metrics.POLL_STOPPED).observe(took_s)
+        if status is None:
+            return True
+        if holding.stopping is None and holding.server.ready:
+            name = holding.server.full_name
+            log.warning("User server %r ended by itself with exit status %s", name, status)
+            self.stop(holding, exited=True)
+        return False
 
     async def close(self) -> None:
         """Stop driving; the servers themselves go on."""

@@ -23,7 +23,7 @@ from perijove.kit.aio import Tasks
 from perijove.routes.publish import ServerRoutes
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
-from perijove.servers.probe import Prober
+from perijove.routes.probe import Prober
 from perijove.servers.runner import Runner
 from perijove.store import servers as server_rows
 from perijove.store.engine import Database
@@ -236,31 +236,10 @@ class Sweep:
     async def _poll(self, holding: Holding) -> None:
         try:
             async with self._limit:
-                await self.poll(holding)
+                await self._runner.poll(holding)
         finally:
             self._polling.discard(holding.server.id)
             self._schedule(holding)
-
-    async def poll(self, holding: Holding) -> bool:
-        """Ask the plug-in whether a ready server lives; begin its clean-up if not."""
-        port = holding.port
-        if port is None or not holding.server.ready:
-            return True
-        began = time.perf_counter()
-        try:
-            status = await port.poll()
-        except PluginError as error:
-            log.error("%s", error)
-            return True
-        took_s = time.perf_counter() - began
-        (metrics.POLL_RUNNING if status is None else metrics.POLL_STOPPED).observe(took_s)
-        if status is None:
-            return True
-        if holding.stopping is None and holding.server.ready:
-            name = holding.server.full_name
-            log.warning("User server %r ended by itself with exit status %s", name, status)
-            self._runner.stop(holding, exited=True)
-        return False
 
     # -- wishes from elsewhere --------------------------------------------
 

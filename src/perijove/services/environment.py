@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perijove.domain.settings import NetworkSettings, ServiceSpec
+from perijove.domain.users import Service
 from perijove.routes.addresses import Addresses
 from perijove.routes.desired import origin_of
 
@@ -34,7 +35,7 @@ class ServiceEnvironment:
     cookie_options: Mapping[str, Any] = field(default_factory=dict)
     cookie_host_prefix: bool = False
 
-    def url_of(self, spec: ServiceSpec) -> str:
+    def url_of(self, spec: ServiceSpec | Service) -> str:
         """Where the service itself answers, its prefix included."""
         return origin_of(spec.url) + self.addresses.service_path(spec.name)
 

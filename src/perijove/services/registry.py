@@ -4,23 +4,30 @@ import logging
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from perijove.domain.errors import ConfigError
+from perijove.domain.errors import ConfigError, Conflict, InvalidInput, MethodNotAllowed, NotFound
+from perijove.domain.routes import Route
 from perijove.domain.settings import ServiceSpec
 from perijove.domain.tokens import OAuthClient
 from perijove.domain.users import Service
 from perijove.kit.crypto import hash_token
 from perijove.kit.ids import new_token
+from perijove.people.texts import shown, storable
 from perijove.people.tokens import Tokens
+from perijove.people.users import ADMIN_ROLE
 from perijove.routes.addresses import Addresses
+from perijove.routes.desired import origin_of
 from perijove.store import oauth as oauth_rows
 from perijove.store import roles as role_rows
 from perijove.store import services as service_rows
+from perijove.store import tokens as token_rows
 from perijove.store.engine import Database
 
 log = logging.getLogger("perijove.services")
 
 STARTUP_NOTE = "generated at startup"
+ADDED_NOTE = "given with the service"
 
 
 class Registry:
@@ -58,7 +65,7 @@ class Registry:
         await self._database.write(write)
 
     @staticmethod
-    def _service_of(spec: ServiceSpec) -> Service:
+    def _service_of(spec: ServiceSpec, *, from_config: bool = True) -> Service:
         return Service(
             id=0,
             name=spec.name,
@@ -67,7 +74,7 @@ class Registry:
             command=tuple(spec.command),
             info=dict(spec.info),
             display=spec.display,
-            from_config=True,
+            from_config=from_config,
             oauth_no_confirm=spec.oauth_no_confirm,
             oauth_client_id=spec.client_id if spec.has_oauth else None,
             oauth_client_allowed_scopes=tuple(spec.oauth_client_allowed_scopes),
@@ -124,8 +131,20 @@ class Registry:
         """Every service."""
         return await self._database.read(service_rows.all_services)
 
+    async def all_with_roles(self) -> list[tuple[Service, tuple[str, ...]]]:
+        """Every service with the names of its roles."""
+
+        def read(connection: Connection) -> list[tuple[Service, tuple[str, ...]]]:
+            found = service_rows.all_services(connection)
+            names = role_rows.names_of(connection, "service", [service.id for service in found])
+            return [(service, names.get(service.id, ())) for service in found]
+
+        return await self._database.read(read)
+
     async def find(self, name: str) -> Service | None:
         """The service of this name."""
+        if not storable(name):
+            return None
         return await self._database.read(lambda c: service_rows.find(c, name))
 
     async def roles_of(self, service: Service) -> tuple[str, ...]:
@@ -142,3 +161,83 @@ class Registry:
                 service_rows.set_pid(connection, service.id, pid)
 
         await self._database.write(write)
+
+    # -- at run time ------------------------------------------------------
+    async def add(self, spec: ServiceSpec) -> Service:
+        """A new external service, kept across restarts; it is checked already.
+
+        Its token, OAuth client and admin role come with it. Raises Conflict when
+        the service or its OAuth client exists, InvalidInput for a token that is
+        in use.
+        """
+
+        def write(connection: Connection) -> tuple[Service, list[int]]:
+            if service_rows.find(connection, spec.name) is not None:
+                raise Conflict(f"Service {shown([spec.name])} already exists")
+            service = service_rows.save(connection, self._service_of(spec, from_config=False))
+            if spec.admin and (role := role_rows.find(connection, ADMIN_ROLE)) is not None:
+                role_rows.give(connection, "service", role.id, [service.id])
+            ended = self._add_client(connection, spec) if spec.has_oauth else []
+            if spec.api_token:
+                if self._tokens.find_now(connection, spec.api_token) is not None:
+                    raise InvalidInput("api_token cannot be used; choose another one")
+                self._tokens.create_now(
+                    connection, service, ("inherit",), note=ADDED_NOTE, secret=spec.api_token
+                )
+            return service, ended
+
+        try:
+            service, ended = await self._database.write(write)
+        except IntegrityError as error:
+            raise Conflict(f"Service {shown([spec.name])} already exists") from error
+        self._tokens.forget(ended)
+        log.info("Service %s was added", shown([spec.name]))
+        return service
+
+    def _add_client(self, connection: Connection, spec: ServiceSpec) -> list[int]:
+        """The new service's OAuth client; the ids of tokens that end with an earlier one."""
+        owners = [
+            service
+            for service in service_rows.all_services(connection)
+            if service.oauth_client_id == spec.client_id and service.name != spec.name
+        ]
+        if owners:
+            raise Conflict(f"The OAuth client {shown([spec.client_id])} already exists")
+        # What an earlier service of that name left behind must not pass to this one.
+        ended = oauth_rows.remove_clients(connection, [spec.client_id])
+        oauth_rows.save_client(connection, self._client_of(spec, spec.api_token))
+        return ended
+
+    async def remove(self, name: str) -> Service:
+        """Delete a service that was added at run time, with tokens and OAuth client.
+
+        Raises NotFound, and MethodNotAllowed for services of the configuration.
+        """
+        if not storable(name):
+            raise NotFound
+
+        def write(connection: Connection) -> tuple[Service, list[int]]:
+            service = service_rows.find(connection, name)
+            if service is None:
+                raise NotFound
+            if service.from_config:
+                raise MethodNotAllowed(
+                    f"Service {shown([name])} is defined in the configuration, and stays"
+                )
+            clients = [service.oauth_client_id] if service.oauth_client_id else []
+            ended = oauth_rows.remove_clients(connection, clients)
+            ended += token_rows.remove_of_service(connection, service.id)
+            service_rows.remove(connection, service.id)
+            return service, ended
+
+        service, ended = await self._database.write(write)
+        self._tokens.forget(ended)
+        log.info("Service %s was removed", shown([name]))
+        return service
+
+    def route_of(self, service: Service) -> Route | None:
+        """Where requests for the service go; None when it answers none."""
+        if not service.url:
+            return None
+        spec = self._addresses.service_spec(service.name)
+        return Route(spec, origin_of(service.url), {"service": service.name})

@@ -16,8 +16,9 @@ from typing import Any
 
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import ServiceSpec
+from perijove.domain.users import Service
 from perijove.kit.aio import Tasks
-from perijove.servers.probe import Prober
+from perijove.routes.probe import Prober
 from perijove.services.environment import ServiceEnvironment
 from perijove.services.registry import Registry
 
@@ -183,13 +184,14 @@ class Supervisor:
                 continue
             await self._registry.note_pid(managed.spec.name, managed.pid)
 
-    async def _look(self, spec: ServiceSpec) -> None:
+    async def _look(self, spec: ServiceSpec | Service) -> None:
         if await self._prober.ask(self._environment.url_of(spec), 10) is None:
             log.warning("The service %r does not answer at %s", spec.name, spec.url)
 
     async def check(self) -> None:
         """Look at every service with a URL; what does not answer is logged."""
-        await asyncio.gather(*(self._look(spec) for spec in self._specs if spec.url))
+        services = await self._registry.all()
+        await asyncio.gather(*(self._look(service) for service in services if service.url))
 
     async def close(self) -> None:
         """Stop the managed services, one after another."""

@@ -6,6 +6,8 @@ one plain sentence at once, and greets the hub while Jupyter Server loads.
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -14,15 +16,20 @@ from perijove.hubauth.settings import BadEnvironment
 from perijove.singleuser.environment import ServerEnvironment, hide_user_packages
 from perijove.singleuser.greeting import greet_in_background
 
+GRACE_S = 2.0
+"""How long threads of extensions may go on after the server has stopped."""
+
 ONLY_TELLING = frozenset({"-h", "--help", "--help-all", "-V", "--version", "--generate-config"})
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run a single-user server. Exits with 1 and a sentence when it cannot."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a single-user server; returns the exit status, 1 with a sentence when it cannot."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if ONLY_TELLING.isdisjoint(arguments):
-        sys.exit(_serve(arguments))
-    _tell(arguments)
+    outcome = _serve(arguments) if ONLY_TELLING.isdisjoint(arguments) else _tell(arguments)
+    if isinstance(outcome, str):
+        print(outcome, file=sys.stderr)
+        return 1
+    return outcome
 
 
 def _serve(arguments: list[str]) -> int | str:
@@ -42,17 +49,37 @@ def _serve(arguments: list[str]) -> int | str:
         from perijove.singleuser.extension import run
     except ModuleNotFoundError as error:
         return _missing(error)
-    return run(env, greeting, arguments)
+    status = run(env, greeting, arguments)
+    _leave_threads_behind(status)
+    return status
 
 
-def _tell(arguments: list[str]) -> None:
+def _leave_threads_behind(status: int) -> None:
+    """End the process now if threads would keep it alive for ever.
+
+    Kernels are stopped and files are written by then; what is left are threads
+    such as those of a thread pool whose event loop is gone. Waiting for them,
+    as the interpreter does, would end in the hub killing the process.
+    """
+    deadline = time.monotonic() + GRACE_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+
+
+def _tell(arguments: list[str]) -> int | str:
     """Help and version, which need no hub."""
     try:
         # Late for the same reasons as above.
         from perijove.singleuser.extension import launch
     except ModuleNotFoundError as error:
-        sys.exit(_missing(error))
+        return _missing(error)
     launch(arguments)
+    return 0
 
 
 def _missing(error: ModuleNotFoundError) -> str:

@@ -45,8 +45,11 @@ class LoginHandler(JupyterHandler):
         """Go to ``next`` below the own prefix, by way of the hub if need be."""
         auth = _provider(self).hub_auth
         next_url = safe_next(self.get_query_argument("next", auth.base_url), auth.base_url)
-        refuse_known_visitors(self)
-        self.redirect(next_url if self.current_user else auth.start_round(self, next_url))
+        if not self.current_user:
+            refuse_known_visitors(self)
+            refuse_background_requests(self)
+            next_url = auth.start_round(self, next_url)
+        self.redirect(next_url)
 
 
 class LogoutHandler(JupyterHandler):

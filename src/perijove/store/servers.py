@@ -212,6 +212,13 @@ def enqueue(
     return int(row[0]) if row else None
 
 
+def touch_owner(connection: Connection, user_id: int) -> None:
+    """The owner of a server did something just now."""
+    connection.execute(
+        sql_update(users).where(users.c.id == user_id).values(last_activity=utc_now())
+    )
+
+
 def move(
     connection: Connection,
     server_id: int,

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -24,10 +25,12 @@ from sqlalchemy import (
     update,
 )
 
+from perijove.domain.servers import State
 from perijove.domain.shares import Share, ShareCode
 from perijove.store.tables import groups, memberships, servers, share_codes, shares, users
 
 _owners = users.alias("owners")
+_READY = and_(servers.c.state == State.READY.value, servers.c.checking.is_(False)).label("ready")
 
 
 def _filtered(scopes: Sequence[str] | None, owner: str, server: str) -> tuple[str, ...]:
@@ -45,6 +48,7 @@ _SHARE: Select[Any] = (
         _owners.c.name.label("owner"),
         shares.c.server_id,
         servers.c.name.label("server"),
+        _READY,
         shares.c.scopes,
         shares.c.created,
         shares.c.expires_at,
@@ -70,6 +74,7 @@ def _share(row: Row[Any]) -> Share:
         row.expires_at,
         row.user,
         row.group,
+        row.ready,
     )
 
 
@@ -198,6 +203,7 @@ _CODE: Select[Any] = (
         _owners.c.name.label("owner"),
         share_codes.c.server_id,
         servers.c.name.label("server"),
+        _READY,
         share_codes.c.scopes,
         share_codes.c.created,
         share_codes.c.expires_at,
@@ -222,6 +228,7 @@ def _code(row: Row[Any]) -> ShareCode:
         row.expires_at,
         row.exchange_count,
         row.last_exchanged_at,
+        row.ready,
     )
 
 

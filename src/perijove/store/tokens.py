@@ -170,6 +170,12 @@ def remove_of_user(connection: Connection, user_id: int) -> list[int]:
     return list(connection.execute(statement.returning(tokens.c.id)).scalars())
 
 
+def remove_of_service(connection: Connection, service_id: int) -> list[int]:
+    """Delete a service's tokens; their ids."""
+    statement = delete(tokens).where(tokens.c.service_id == service_id)
+    return list(connection.execute(statement.returning(tokens.c.id)).scalars())
+
+
 def remove_of_client(connection: Connection, user_id: int, client_id: str) -> list[int]:
     """Delete all tokens that a client holds for a person; their ids."""
     statement = delete(tokens).where(tokens.c.user_id == user_id, tokens.c.client_id == client_id)

@@ -5,7 +5,7 @@ so every reader may rely on it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +103,20 @@ def named(connection: Connection, names: Collection[str]) -> dict[str, User]:
         for row in connection.execute(_SELECT.where(users.c.name.in_(part))):
             found[row.name] = from_row(row)
     return found
+
+
+def by_ids(connection: Connection, ids: Collection[int]) -> dict[int, User]:
+    """Those of these people who exist, by id."""
+    found = {}
+    for part in chunks(sorted(ids)):
+        for row in connection.execute(_SELECT.where(users.c.id.in_(part))):
+            found[row.id] = from_row(row)
+    return found
+
+
+def admin_ids(connection: Connection) -> set[int]:
+    """The ids of everybody with the admin flag."""
+    return set(connection.execute(select(users.c.id).where(users.c.admin.is_(True))).scalars())
 
 
 def everybody(connection: Connection) -> list[User]:
@@ -285,9 +299,3 @@ def detail(connection: Connection, name: str) -> UserDetail | None:
     """One person with groups, roles and servers."""
     user = find(connection, name)
     return details(connection, [user])[0] if user else None
-
-
-def with_active_servers(connection: Connection, user_ids: Iterable[int]) -> set[int]:
-    """Those of these people who have an active server."""
-    rows = connection.execute(select(users.c.id).where(users.c.id.in_(list(user_ids)), _ACTIVE))
-    return {row[0] for row in rows}

@@ -3,16 +3,25 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import orjson
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from perijove.access.decide import Target, decide, raise_if_denied
-from perijove.domain.errors import InvalidInput, NotAuthenticated
+from perijove.access.catalogue import Kind
+from perijove.access.decide import (
+    Denied,
+    RowFilter,
+    Target,
+    decide,
+    raise_if_denied,
+    row_filter,
+)
+from perijove.access.operations import OPERATIONS
+from perijove.domain.errors import Forbidden, InvalidInput, NotAuthenticated
 from perijove.domain.tokens import Bearer
 from perijove.web.caller import STRANGER, Caller
 from perijove.web.rooms import Rooms
@@ -21,6 +30,8 @@ from perijove.web.xsrf import needs_proof
 log = logging.getLogger("perijove.web")
 
 MAX_JSON_BYTES = 10 * 1024 * 1024
+MAX_JSON_DEPTH = 100
+"""Levels of lists and objects in a body; what is much deeper cannot be sent out again."""
 MAX_FORM_BYTES = 100 * 1024 * 1024
 _UNREAD: Any = object()
 
@@ -59,16 +70,22 @@ class Call:
                 self._json = orjson.loads(body) if body.strip() else None
             except (orjson.JSONDecodeError, RecursionError):
                 raise InvalidInput("Invalid JSON in body of request") from None
+            if _is_deeper(self._json, MAX_JSON_DEPTH):
+                self._json = _UNREAD
+                raise InvalidInput(f"The JSON is nested more than {MAX_JSON_DEPTH} levels deep")
         return self._json
 
     async def body(self, limit: int) -> bytes:
         """The whole body, at most ``limit`` bytes. Raises InvalidInput."""
         chunks, size = [], 0
-        async for chunk in self.request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise InvalidInput(f"The request is larger than {limit} bytes")
-            chunks.append(chunk)
+        try:
+            async for chunk in self.request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise InvalidInput(f"The request is larger than {limit} bytes")
+                chunks.append(chunk)
+        except ClientDisconnect:
+            raise InvalidInput("The request ended before its body was complete") from None
         return b"".join(chunks)
 
     async def form(self) -> FormData:
@@ -126,9 +143,24 @@ class Call:
         """The session that the browser's pages belong to."""
         return caller.session_id or self.rooms.session_cookie(self.request)
 
-    async def require(self, needed: Sequence[str], target: Target) -> None:
+    async def require(
+        self, needed: Sequence[str], target: Target, *, hidden_status: Literal[403, 404] = 404
+    ) -> None:
         """Raises Forbidden or NotFound unless the caller may do this to the target."""
-        raise_if_denied(decide(self.caller.grant, needed, await self.with_groups(needed, target)))
+        seen = await self.with_groups(needed, target)
+        raise_if_denied(decide(self.caller.grant, needed, seen, hidden_status=hidden_status))
+
+    async def require_for(self, operation: str, target: Target) -> None:
+        """``require`` with the scopes of an operation (``METHOD /path``) of ``access``."""
+        asked = OPERATIONS[operation]
+        await self.require(asked.needs, target, hidden_status=asked.hidden_status)
+
+    def visible(self, needed: Sequence[str], kind: Kind) -> RowFilter:
+        """Which rows of a list of ``kind`` the caller may see. Raises Forbidden for none."""
+        rows = row_filter(self.caller.grant, needed, kind)
+        if isinstance(rows, Denied):
+            raise Forbidden(rows.message)
+        return rows
 
     async def with_groups(self, needed: Sequence[str], target: Target) -> Target:
         """The target with its user's groups, where the decision depends on them."""
@@ -136,6 +168,22 @@ class Call:
             groups = await self.rooms.groups_of(target.user)
             return Target(target.kind, target.user, target.server, groups=groups)
         return target
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects are nested more than ``most`` levels."""
+    level: list[Any] = [value]
+    for _ in range(most):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return any(isinstance(item, (dict, list)) for item in level)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -27,7 +27,7 @@ from perijove.routes.reconcile import Reconciler
 from perijove.servers.commands import Commands
 from perijove.servers.progress import ProgressFeed
 from perijove.servers.removal import Removals
-from perijove.servers.sweep import Sweep
+from perijove.servers.runner import Runner
 from perijove.services.registry import Registry
 from perijove.web.caller import Callers
 from perijove.web.cookies import SESSION, CookieJar, cookies_of
@@ -61,7 +61,7 @@ class Rooms:
     commands: Commands
     removals: Removals
     progress: ProgressFeed
-    sweep: Sweep
+    runner: Runner
     reconciler: Reconciler
     callers: Callers
     jar: CookieJar

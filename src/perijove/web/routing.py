@@ -15,6 +15,9 @@ from perijove.domain.errors import InvalidInput
 
 Endpoint = Callable[[Any], Awaitable[Any]]
 
+MAY_BE_EMPTY = frozenset({"server", "server_name"})
+"""Parameters that may be the empty segment after a final slash: the default server's name."""
+
 
 @dataclass(slots=True)
 class _Node:
@@ -36,14 +39,15 @@ class Match:
 
 def decode_segment(segment: str) -> str:
     """A percent-encoded segment as text. Raises InvalidInput when it is none."""
-    if "%" not in segment:
+    if "%" not in segment and segment.isascii():
         return segment
     for part in segment.split("%")[1:]:
         if len(part) < 2 or not all(c in "0123456789abcdefABCDEF" for c in part[:2]):
             raise InvalidInput(f"Malformed percent-encoding in {segment!r}")
     try:
-        return unquote_to_bytes(segment).decode("utf-8")
-    except UnicodeDecodeError:
+        # Servers hand on the raw bytes of a path as Latin-1 text.
+        return unquote_to_bytes(segment.encode("latin-1")).decode("utf-8")
+    except UnicodeError:
         raise InvalidInput(f"{segment!r} is not percent-encoded UTF-8") from None
 
 
@@ -54,7 +58,10 @@ class Routes:
         self._root = _Node()
 
     def add(self, method: str, path: str, endpoint: Endpoint) -> None:
-        """Answer ``method path`` with ``endpoint``; the latest wins."""
+        """Answer ``method path`` with ``endpoint``; the latest wins.
+
+        Raises ValueError when routes disagree about the name of a segment.
+        """
         node = self._root
         for segment in path.removeprefix("/").split("/"):
             if segment.startswith("{") and segment.endswith(":path}"):
@@ -62,13 +69,18 @@ class Routes:
                 node.rest_endpoints[method] = endpoint
                 return
             if segment.startswith("{"):
-                if node.any is None:
-                    node.any = _Node()
-                node.name = segment[1:-1]
-                node = node.any
+                node = self._any_child(node, segment[1:-1])
             else:
                 node = node.fixed.setdefault(segment, _Node())
         node.endpoints[method] = endpoint
+
+    @staticmethod
+    def _any_child(node: _Node, name: str) -> _Node:
+        if node.any is None:
+            node.name, node.any = name, _Node()
+        elif node.name != name:
+            raise ValueError(f"one segment cannot be both {{{node.name}}} and {{{name}}}")
+        return node.any
 
     def match(self, raw_path: str) -> Match | None:
         """The endpoints of a raw path. Raises InvalidInput for malformed encoding."""
@@ -81,8 +93,7 @@ class Routes:
         child = node.fixed.get(first)
         if child is not None and (found := self._walk(child, rest, params)) is not None:
             return found
-        # An empty segment is a name only as the default server's, at the end of a path.
-        if node.any is not None and (first or not rest):
+        if node.any is not None and (first or (not rest and node.name in MAY_BE_EMPTY)):
             inner = {**params, node.name: decode_segment(first)}
             if (found := self._walk(node.any, rest, inner)) is not None:
                 return found

@@ -3,16 +3,25 @@
 from collections.abc import Callable
 
 from perijove.web.api import (  # noqa: F401 - imported for the operations they declare
+    authorizations,
+    groups,
     hub,
     proxy,
     servers,
+    services,
+    shares,
     tokens,
     users,
 )
 from perijove.web.api.document import show_document
 from perijove.web.api.operations import DECLARED
 from perijove.web.call import Handler
-from perijove.web.pages import home, oauth, signing, spawning
+from perijove.web.pages import (  # oauth: for the operations it declares
+    home,
+    oauth,  # noqa: F401
+    signing,
+    spawning,
+)
 from perijove.web.pages.errors import ErrorPages, proxy_error_page
 from perijove.web.routing import Routes
 
@@ -26,9 +35,6 @@ def build_routes(pages: ErrorPages, hub_prefix: str, *, with_pages: bool = True)
         for path in declared.paths:
             routes.add(declared.method, f"/api{path}", declared.endpoint)
     routes.add("GET", "/api/openapi.json", show_document)
-    routes.add("GET", "/api/oauth2/authorize", oauth.show_authorize)
-    routes.add("POST", "/api/oauth2/authorize", oauth.submit_authorize)
-    routes.add("POST", "/api/oauth2/token", oauth.issue_token)
     routes.add("GET", "/static/{path:path}", home.static_file)
     routes.add("GET", "/health", home.health)
     routes.add("GET", "/metrics", home.metrics_page)

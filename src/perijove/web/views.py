@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from perijove.access.fields import (
 from perijove.access.grammar import ALL
 from perijove.domain.groups import Group
 from perijove.domain.servers import Server
+from perijove.domain.shares import Share, ShareCode
 from perijove.domain.tokens import TokenDetail
 from perijove.domain.users import Service, User, UserDetail
 from perijove.kit.clock import isoformat
@@ -189,4 +191,49 @@ class Views:
             "note": token.note,
             "session_id": token.session_id,
             "oauth_client": detail.client,
+        }
+
+    def share(self, share: Share) -> Json:
+        """A share, as its giver and its receivers see it."""
+        return {
+            "server": self._shared_server(share),
+            "scopes": list(share.scopes),
+            "user": {"name": share.user} if share.user is not None else None,
+            "group": {"name": share.group} if share.group is not None else None,
+            "kind": "group" if share.group is not None else "user",
+            "created_at": time_of(share.created),
+        }
+
+    def share_code(self, code: ShareCode) -> Json:
+        """A share code, without the code itself."""
+        return {
+            "server": self._shared_server(code),
+            "scopes": list(code.scopes),
+            "id": f"sc_{code.id}",
+            "created_at": time_of(code.created),
+            "expires_at": time_of(code.expires_at),
+            "exchange_count": code.exchange_count,
+            "last_exchanged_at": time_of(code.last_exchanged_at),
+        }
+
+    def new_share_code(self, code: ShareCode, secret: str) -> Json:
+        """A share code just made, with the secret and the link that hands it in."""
+        path = f"{self.hub_prefix}accept-share?{urlencode({'code': secret})}"
+        origin = self.addresses.public_origin
+        return {
+            **self.share_code(code),
+            "code": secret,
+            "accept_url": path,
+            "full_accept_url": origin + path if origin else None,
+        }
+
+    def _shared_server(self, shared: Share | ShareCode) -> Json:
+        """What a share tells of its server: where it is, and whether it can be used."""
+        owner, name = shared.owner, shared.server_name
+        return {
+            "user": {"name": owner},
+            "name": name,
+            "url": self.addresses.server_url(owner, name),
+            "full_url": self.addresses.full_server_url(owner, name),
+            "ready": shared.server_ready,
         }

@@ -124,6 +124,68 @@ class MembersRequest(Request):
     users: list[str]
 
 
+class GroupProperties(Request):
+    """What is kept with a group: any JSON object."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ServiceRequest(Request):
+    """A new service, which runs elsewhere: ``command`` must be empty."""
+
+    url: str | None = Field(None, description="where it answers; it is routed then")
+    admin: bool | None = None
+    api_token: str | None = Field(None, description="at least 8 characters")
+    oauth_client_allowed_scopes: list[str] | None = None
+    oauth_client_id: str | None = Field(None, description="begins with service-")
+    oauth_redirect_uri: str | None = None
+    oauth_no_confirm: bool | None = None
+    info: Json | None = None
+    display: bool | None = None
+    cwd: str | None = None
+    environment: dict[str, str] | None = None
+    user: str | None = None
+    command: list[str] | None = None
+
+
+class ShareRequest(Request):
+    """Access to give to, or to take from, exactly one user or group.
+
+    Missing scopes: access to the server (to give), all (to take).
+    """
+
+    user: str | None = None
+    group: str | None = None
+    scopes: list[str] | None = None
+
+
+class ShareCodeRequest(Request):
+    """A new share code. Missing scopes: access to the server."""
+
+    scopes: list[str] | None = None
+    expires_in: (
+        Annotated[int, Field(ge=60, le=31536000, description="seconds; null: a day")] | None
+    ) = None
+
+
+class OAuthConsent(Request):
+    """The confirmation page's form: what the person agrees to."""
+
+    scopes: list[str] | None = None
+    xsrf: str | None = Field(None, alias="_xsrf")
+
+
+class OAuthExchange(Request):
+    """A client turns the code it got into a token (RFC 6749, section 4.1.3)."""
+
+    grant_type: Literal["authorization_code"]
+    code: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str | None = None
+    code_verifier: str | None = Field(None, description="when a challenge was sent (RFC 7636)")
+
+
 class ProxyChange(Request):
     """Where the proxy's API is now."""
 
@@ -307,12 +369,108 @@ class GroupPage(Answer):
     pagination: Pagination = Field(alias="_pagination")
 
 
+class Name(Answer):
+    """A user or group, by name."""
+
+    name: str
+
+
+class ShareServer(Answer):
+    """The server that a share is about."""
+
+    user: Name
+    name: str
+    url: str
+    full_url: str | None
+    ready: bool
+
+
+class Share(Answer):
+    """Scopes on one server given to a user or a group."""
+
+    server: ShareServer
+    scopes: list[str]
+    user: Name | None
+    group: Name | None
+    kind: Literal["user", "group"]
+    created_at: datetime
+
+
+class NoShare(Answer):
+    """Nothing is left of a share."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ShareCode(Answer):
+    """A code that whoever holds it can turn into a share."""
+
+    server: ShareServer
+    scopes: list[str]
+    id: str
+    created_at: datetime
+    expires_at: datetime | None
+    exchange_count: int
+    last_exchanged_at: datetime | None
+
+
+class NewShareCode(ShareCode):
+    """A code just made; ``code`` is shown only here."""
+
+    code: str
+    accept_url: str
+    full_accept_url: str | None
+
+
+class SharePage(Answer):
+    """A page of shares."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    items: list[Share]
+    pagination: Pagination = Field(alias="_pagination")
+
+
+class ShareCodePage(Answer):
+    """A page of share codes."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    items: list[ShareCode]
+    pagination: Pagination = Field(alias="_pagination")
+
+
+class OAuthToken(Answer):
+    """The access token that a code was exchanged for (RFC 6749, section 5.1)."""
+
+    access_token: str
+    expires_in: int
+    token_type: Literal["Bearer"]
+    scope: str
+
+
+class OAuthProblem(Answer):
+    """Why there is no token (RFC 6749, section 5.2)."""
+
+    error: str
+    error_description: str | None = None
+
+
 class Route(Answer):
     """A route of the proxy."""
 
     routespec: str
     target: str
     data: Json
+
+
+class RoutePage(Answer):
+    """A page of routes, by routespec."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    items: dict[str, Route]
+    pagination: Pagination = Field(alias="_pagination")
 
 
 class ProgressEvent(Answer):

@@ -143,6 +143,7 @@ class House:
         """Start the hub with this configuration."""
         await Preparation(
             self.database,
+            self.bus,
             self.authenticator,
             self.users,
             self.tokens,

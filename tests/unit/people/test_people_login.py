@@ -233,3 +233,11 @@ async def test_facts_about_a_deleted_account_do_not_bring_it_back(house: House) 
     with pytest.raises(NotFound):
         await house.login.apply(AuthModel("ada"))
     assert await house.users.find("ada") is None
+
+
+async def test_profile_or_auth_state_that_is_no_json_is_the_plugins_fault(house: House) -> None:
+    house.authenticator.rules = AuthRules(enable_auth_state=True)
+    for model in (AuthModel("ada", user_info={"b": b""}), AuthModel("ada", auth_state={"b": b""})):
+        with pytest.raises(PluginError, match=r"FakeAuthenticator\.authenticate"):
+            await house.login.sign_in(model)
+    assert await house.users.find("ada") is None

@@ -35,8 +35,9 @@ def test_a_missing_order_is_one_sentence_that_names_it(name: str) -> None:
 def test_the_command_without_a_hub_ends_with_1_and_that_sentence_before_any_import() -> None:
     code = (
         "import sys; from perijove.singleuser.app import main\n"
-        "try: main([])\n"
-        "finally: assert not {'jupyter_server', 'tornado', 'traitlets'} & set(sys.modules)\n"
+        "status = main([])\n"
+        "assert not {'jupyter_server', 'tornado', 'traitlets'} & set(sys.modules)\n"
+        "sys.exit(status)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, text=True, timeout=30

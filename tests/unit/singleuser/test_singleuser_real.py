@@ -551,6 +551,16 @@ def test_user_configuration_counts_but_not_against_the_hubs_orders(
         process.stop()
 
 
+def test_a_thread_of_an_extension_does_not_keep_a_stopped_server_alive(
+    tmp_path: Path, fake_hub: FakeHub
+) -> None:
+    config = tmp_path / "home" / ".jupyter" / "jupyter_server_config.py"
+    config.parent.mkdir(parents=True)
+    config.write_text("import threading; threading.Thread(target=threading.Event().wait).start()\n")
+    process = run_briefly(tmp_path, 18354, {})
+    assert process.stop() == 0
+
+
 def test_a_socket_is_closed_with_a_reason_after_its_owner_signed_out(
     tmp_path: Path, fake_hub: FakeHub
 ) -> None:
@@ -594,9 +604,9 @@ def test_a_server_whose_hub_is_never_there_ends_with_1(tmp_path: Path) -> None:
     process = ServerProcess(18354, 18379, tmp_path, {})
     env = process.environment()
     code = (
-        "import perijove.singleuser.greeting as g\n"
+        "import sys, perijove.singleuser.greeting as g\n"
         "g.greet.__defaults__ = (g.greet.__defaults__[0], (0.1, 0.1))\n"
-        "from perijove.singleuser.app import main; main(['--allow-root'])\n"
+        "from perijove.singleuser.app import main; sys.exit(main(['--allow-root']))\n"
     )
     assert greeting.WAITS_S == (2.0, 4.0, 8.0, 16.0)
     (tmp_path / "home").mkdir()

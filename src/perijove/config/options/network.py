@@ -18,13 +18,14 @@ from traitlets import (
 )
 
 from perijove.config.addresses import (
+    MAX_PORT,
     Address,
     hub_prefix_of,
-    normalise_prefix,
     parse_address,
     with_scheme,
 )
 from perijove.config.subdomains import HOOKS
+from perijove.kit.urls import prefix_of
 from perijove.plugins.traits import Callable, URLPrefix
 
 _PARTS = ("ip", "port", "base_url")
@@ -200,6 +201,15 @@ class NetworkOptions(HasTraits):
                 raise TraitError(f"c.JupyterHub.{proposal.trait.name}: {error}") from None
         return url
 
+    @validate("port", "hub_port")
+    def _check_port(self, proposal: Bunch) -> int:
+        port = int(proposal.value)
+        if not 0 < port <= MAX_PORT:
+            raise TraitError(
+                f"c.JupyterHub.{proposal.trait.name}: a port is 1 to {MAX_PORT}, and not {port}"
+            )
+        return port
+
     @validate("public_url", "subdomain_host")
     def _check_public(self, proposal: Bunch) -> str:
         name, url = proposal.trait.name, str(proposal.value).strip()
@@ -215,11 +225,11 @@ class NetworkOptions(HasTraits):
             )
         if name == "subdomain_host":
             return f"{parts.scheme}://{parts.netloc}"
-        return f"{parts.scheme}://{parts.netloc}{normalise_prefix(parts.path)}"
+        return f"{parts.scheme}://{parts.netloc}{prefix_of(parts.path)}"
 
     @validate("hub_routespec")
     def _route_has_slashes(self, proposal: Bunch) -> str:
-        return normalise_prefix(str(proposal.value))
+        return prefix_of(str(proposal.value))
 
     @validate("subdomain_hook")
     def _check_hook(self, proposal: Bunch) -> Any:
@@ -273,7 +283,7 @@ class NetworkOptions(HasTraits):
                 or urlsplit(str(self.bind_url)).scheme.partition("+")[0] != address.scheme
             ):
                 self.bind_url = address.url
-            self.base_url = normalise_prefix(address.path)
+            self.base_url = prefix_of(address.path)
         finally:
             self.__dict__["_settling"] = False
 
@@ -286,7 +296,7 @@ class NetworkOptions(HasTraits):
             host=str(given.get("ip", base.host)),
             port=int(given.get("port", base.port or 8000)),
             socket="" if on_host else base.socket,
-            path=normalise_prefix(path) if on_host or "base_url" in given else base.path,
+            path=prefix_of(path) if on_host or "base_url" in given else base.path,
         )
 
     @observe("base_url")

@@ -1,6 +1,7 @@
 """The OpenAPI document, made from the declared operations and the wire models."""
 
 import re
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import orjson
@@ -9,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from perijove import INTERFACE_VERSION, __version__
-from perijove.web.api.operations import DECLARED, Declared
+from perijove.web.api.operations import DECLARED, JSON, Auth, Declared
 from perijove.web.call import Call
 from perijove.wire import models
 
@@ -19,13 +20,22 @@ _PHRASES = {
     201: "Made",
     202: "Still going on",
     204: "Done; there is nothing to say",
+    302: "Go on there",
     400: "The request is malformed or impossible",
+    401: "The client's credentials are wrong",
     403: "Not signed in, or not allowed",
     404: "Missing, or not visible to the caller",
     405: "This method does not fit here",
     409: "The state of things forbids it",
     429: "A limit is reached; see Retry-After",
     500: "A plug-in failed",
+}
+
+_SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
+    "none": [],
+    "token": [{"token": []}],
+    "page": [{"cookie": []}],
+    "any": [{"token": []}, {"cookie": []}],
 }
 
 _made: dict[str, bytes] = {}
@@ -101,13 +111,10 @@ def _operation(declared: Declared, path: str) -> dict[str, Any]:
         entry["parameters"] = parameters
     if declared.body is not None:
         schema = {"$ref": REF.format(model=declared.body.__name__)}
-        entry["requestBody"] = {"content": {"application/json": {"schema": schema}}}
-    if declared.auth == "none":
-        entry["security"] = []
-    elif declared.auth == "token":
-        entry["security"] = [{"token": []}]
-    else:
-        entry["security"] = [{"token": []}, {"cookie": []}]
+        entry["requestBody"] = {"content": {declared.body_type: {"schema": schema}}}
+    entry["security"] = _SECURITY[declared.auth]
+    if declared.deprecated:
+        entry["deprecated"] = True
     return entry
 
 
@@ -116,8 +123,7 @@ def _responses(declared: Declared) -> dict[str, Any]:
     for status, answer in declared.answers.items():
         response: dict[str, Any] = {"description": _PHRASES.get(status, "Done")}
         if answer is not None:
-            kind = "text/event-stream" if declared.path.endswith("/progress") else None
-            response["content"] = {kind or "application/json": {"schema": _schema_of(answer)}}
+            response["content"] = {_type_of(declared, answer): {"schema": _schema_of(answer)}}
         responses[str(status)] = response
     for status in declared.errors:
         responses[str(status)] = {
@@ -127,7 +133,17 @@ def _responses(declared: Declared) -> dict[str, Any]:
     return responses
 
 
+def _type_of(declared: Declared, answer: Any) -> str:
+    if answer is str:
+        return "text/html"
+    return "text/event-stream" if declared.path.endswith("/progress") else JSON
+
+
 def _schema_of(answer: Any) -> dict[str, Any]:
+    if answer is str:
+        return {"type": "string"}
+    if isinstance(answer, UnionType):
+        return {"anyOf": [_schema_of(one) for one in get_args(answer)]}
     if get_origin(answer) is list:
         return {"type": "array", "items": _schema_of(get_args(answer)[0])}
     if get_origin(answer) is dict:

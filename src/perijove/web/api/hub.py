@@ -4,7 +4,6 @@ from starlette.responses import Response
 
 from perijove import INTERFACE_VERSION
 from perijove.access.decide import THE_HUB
-from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import NotAuthenticated
 from perijove.telemetry import metrics
 from perijove.web.api.operations import operation, read_body
@@ -25,7 +24,7 @@ async def get_version(call: Call) -> Response:
 @operation("GET", "/info", "What the hub runs on", answers={200: models.InfoDetail}, errors=(403,))
 async def get_info(call: Call) -> Response:
     """Versions of the hub, its Python and its plug-ins."""
-    await call.require(OPERATIONS["GET /info"].needs, THE_HUB)
+    await call.require_for("GET /info", THE_HUB)
     return as_json(call.rooms.info())
 
 
@@ -49,7 +48,7 @@ async def get_metrics(call: Call) -> Response:
         await call.identify()
         if not call.caller.known:
             raise NotAuthenticated
-        await call.require(OPERATIONS["GET /metrics"].needs, THE_HUB)
+        await call.require_for("GET /metrics", THE_HUB)
     return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
 
@@ -63,7 +62,7 @@ async def get_metrics(call: Call) -> Response:
 )
 async def shut_down(call: Call) -> Response:
     """Stop the hub, and with it the proxy and the servers, as asked or configured."""
-    await call.require(OPERATIONS["POST /shutdown"].needs, THE_HUB)
+    await call.require_for("POST /shutdown", THE_HUB)
     body = await read_body(call, models.ShutdownRequest, "shutdown") or models.ShutdownRequest()
     await call.rooms.shutdown(body.proxy, body.servers)
     return as_json({"message": "Shutting down Hub"}, 202)

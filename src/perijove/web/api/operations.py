@@ -18,7 +18,12 @@ from perijove.domain.errors import InvalidInput, NotAuthenticated
 from perijove.web.call import Call, Handler
 from perijove.web.freshness import identify
 
-Auth = Literal["any", "token", "none"]
+Auth = Literal["any", "token", "none", "page"]
+"""What a caller must show: a token or the login cookie, a token, nothing; ``page``: the
+handler itself asks for the cookie, and sends strangers to sign in."""
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -47,6 +52,8 @@ class Declared:
     answers: Mapping[int, Any]
     errors: tuple[int, ...]
     also: tuple[str, ...] = field(default=())
+    deprecated: bool = False
+    body_type: str = JSON
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -69,13 +76,19 @@ def operation(
     answers: Mapping[int, Any],
     errors: tuple[int, ...] = (),
     also: tuple[str, ...] = (),
+    deprecated: bool = False,
+    body_type: str = JSON,
+    tag: str = "",
 ) -> Callable[[Handler], Handler]:
-    """Declare a handler. ``answers``: status to model (None: no body)."""
+    """Declare a handler. ``answers``: status to model (None: no body; str: a page).
+
+    ``tag`` is the resource, if it is not the name of the handler's module.
+    """
     access = OPERATIONS.get(f"{method} {path}")
 
     def declare(handler: Handler) -> Handler:
         async def endpoint(call: Call) -> Any:
-            if auth != "none":
+            if auth not in ("none", "page"):
                 await identify(call, cookies=auth == "any")
                 if not call.caller.known:
                     raise NotAuthenticated
@@ -89,7 +102,7 @@ def operation(
                 path=path,
                 summary=summary,
                 endpoint=endpoint,
-                tag=handler.__module__.rpartition(".")[2],
+                tag=tag or handler.__module__.rpartition(".")[2],
                 auth=auth,
                 scopes=access.needs if access else (),
                 body=body,
@@ -97,6 +110,8 @@ def operation(
                 answers=answers,
                 errors=errors,
                 also=also + (access.also if access else ()),
+                deprecated=deprecated,
+                body_type=body_type,
             )
         )
         return handler

@@ -19,7 +19,7 @@ NEEDS = OPERATIONS["GET /proxy"].needs
     "/proxy",
     "The proxy's routes",
     query=PARAMETERS,
-    answers={200: dict[str, models.Route]},
+    answers={200: dict[str, models.Route] | models.RoutePage},
     errors=(400, 403),
 )
 async def list_routes(call: Call) -> Response:

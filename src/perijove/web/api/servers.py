@@ -8,7 +8,6 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from perijove.access.decide import Target
-from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import Conflict, InvalidInput, NotFound
 from perijove.domain.servers import Server, State
 from perijove.domain.users import UserDetail
@@ -32,8 +31,7 @@ MAX_DISPLAY_NAME = 255
 async def _find(call: Call, method: str) -> tuple[UserDetail, str, Server | None]:
     """The user and the server of the path, if the caller may do this. Raises NotFound."""
     name, server_name = call.params["name"], call.params.get("server_name", "")
-    needs = OPERATIONS[f"{method} {SERVER}"].needs
-    await call.require(needs, Target.of_server(name, server_name))
+    await call.require_for(f"{method} {SERVER}", Target.of_server(name, server_name))
     detail = await call.rooms.users.get(name)
     server = next((s for s in detail.servers if s.name == server_name), None)
     return detail, server_name, server
@@ -218,8 +216,7 @@ async def stop_server(call: Call) -> Response:
 async def follow_start(call: Call) -> Response:
     """Events of the current start: first what happened so far, then what follows."""
     name, server_name = call.params["name"], call.params.get("server_name", "")
-    needs = OPERATIONS[f"GET {SERVER}/progress"].needs
-    await call.require(needs, Target.of_server(name, server_name))
+    await call.require_for(f"GET {SERVER}/progress", Target.of_server(name, server_name))
     server = await call.rooms.commands.find(name, server_name)
     if server is None:
         raise NotFound(f"{name} has no server named {server_name!r}")

@@ -5,7 +5,6 @@ from typing import Any
 from starlette.responses import Response
 
 from perijove.access.decide import Target
-from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import Forbidden, NotAuthenticated, NotFound, PerijoveError
 from perijove.domain.tokens import Bearer, TokenDetail
 from perijove.domain.users import User
@@ -24,7 +23,7 @@ TOKEN = "/users/{name}/tokens/{token_id}"
 async def _owner(call: Call, method: str, path: str) -> User:
     """The user of the path, if the caller may do this. Raises NotFound."""
     name = call.params["name"]
-    await call.require(OPERATIONS[f"{method} {path}"].needs, Target.of_user(name))
+    await call.require_for(f"{method} {path}", Target.of_user(name))
     user = await call.rooms.users.find(name)
     if user is None:
         raise NotFound(f"No such user: {name}")
@@ -66,7 +65,7 @@ async def create_token(call: Call) -> Response:
             raise Forbidden("The credentials are not those of this user")
         made_by = ""
     else:
-        await call.require(OPERATIONS[f"POST {TOKENS}"].needs, Target.of_user(name))
+        await call.require_for(f"POST {TOKENS}", Target.of_user(name))
         found = await call.rooms.users.find(name)
         if found is None:
             raise Forbidden(f"No such user: {name}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from perijove.access.decide import Denied, Grant, Target, decide_each, raise_if_denied, row_filter
+from perijove.access.decide import Grant, Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import identify_scopes
 from perijove.domain.errors import Forbidden, InvalidInput, NotFound
@@ -63,15 +63,12 @@ async def who_am_i(call: Call) -> Response:
         *PARAMETERS,
         STOPPED,
     ),
-    answers={200: list[models.User]},
+    answers={200: list[models.User] | models.UserPage},
     errors=(400, 403),
 )
 async def list_users(call: Call) -> Response:
     """The users that the caller may see, a page at a time."""
-    rows = row_filter(call.caller.grant, OPERATIONS["GET /users"].needs, "user")
-    if isinstance(rows, Denied):
-        raise_if_denied(rows)
-        raise AssertionError
+    rows = call.visible(OPERATIONS["GET /users"].needs, "user")
     page = page_of(call)
     query = UserQuery(
         state=call.argument("state"),
@@ -107,7 +104,7 @@ async def create_users(call: Call) -> Response:
 
 async def _require(call: Call, method: str, path: str = USER) -> str:
     name = call.params["name"]
-    await call.require(OPERATIONS[f"{method} {path}"].needs, Target.of_user(name))
+    await call.require_for(f"{method} {path}", Target.of_user(name))
     return name
 
 

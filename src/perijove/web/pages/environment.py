@@ -18,7 +18,7 @@ base URL), ``user`` (None when signed out; ``name``, ``escaped_name``, ``admin``
 ``xsrf`` and ``xsrf_token`` (one and the same text), ``version_hash``, ``announcement``
 (HTML), ``logo_url``, ``no_spawner_check``, ``admin_access``, and every entry of
 ``template_vars``. ``static_url`` is a global of the environment. ``api_docs_url``
-(optional) is the address of ``api.html``; without it there is no link to that page.
+(optional) is the address of ``api.html``; without it ``{base_url}api-docs``.
 ``announcement_login``, ``announcement_spawn``, ``announcement_home`` and
 ``announcement_logout`` replace ``announcement`` on their page when they are strings.
 
@@ -107,6 +107,7 @@ class StaticFiles:
         self._prefix = url_prefix if url_prefix.endswith("/") else url_prefix + "/"
         self._folders = [Path(folder).resolve() for folder in folders]
         self._known: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._version_of_all = ""
 
     def locate(self, path: str) -> Path | None:
         """The file behind a relative path, or None; never one outside the folders."""
@@ -138,20 +139,24 @@ class StaticFiles:
         return f"{address}?v={version}" if version else address
 
     def version_of_all(self) -> str:
-        """One digest over all files: the templates' ``version_hash``."""
-        total = hashlib.sha256()
-        for folder in self._folders:
-            for file in sorted(folder.rglob("*")):
-                if file.is_file():
-                    name = file.relative_to(folder).as_posix()
-                    total.update(f"{name}={self.version(name)}\n".encode())
-        return total.hexdigest()[:VERSION_LENGTH]
+        """One digest over all files, as they were at first use: ``version_hash``."""
+        if not self._version_of_all:
+            total = hashlib.sha256()
+            for folder in self._folders:
+                for file in sorted(folder.rglob("*")):
+                    if file.is_file():
+                        name = file.relative_to(folder).as_posix()
+                        total.update(f"{name}={self.version(name)}\n".encode())
+            self._version_of_all = total.hexdigest()[:VERSION_LENGTH]
+        return self._version_of_all
 
 
 def as_iso(moment: datetime | str | None) -> str:
-    """A time as UTC ISO 8601 with ``Z``; empty for None."""
-    if moment is None or isinstance(moment, str):
-        return moment or ""
+    """A time as UTC ISO 8601 with ``Z``; empty for None and for an undefined variable."""
+    if not moment:
+        return ""
+    if isinstance(moment, str):
+        return moment
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return aware.isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -204,7 +209,7 @@ class _FollowingEnvironment(Environment):
         super().__init__(**options)
 
     @property
-    def loader(self) -> BaseLoader | None:  # type: ignore[override]
+    def loader(self) -> BaseLoader | None:
         return self._leader.loader
 
     @loader.setter

@@ -58,16 +58,13 @@ async def front_door(call: Call) -> Response:
     return redirect(await next_url(call, call.caller.user))
 
 
-async def without_slash(call: Call) -> Response:
-    """GET /hub: the same with its slash."""
-    return redirect(call.rooms.settings.network.hub_prefix, 301)
-
-
 async def outside(call: Call) -> Response:
     """Anything outside the hub's prefix, which the proxy sends here for want of a route."""
     network = call.rooms.settings.network
     path, query = call.params["path"], call.request.url.query
     base = network.base_url
+    if f"{path}/" == network.hub_prefix:
+        return redirect(network.hub_prefix, 301)
     for kind in ("user/", "services/"):
         rest = path.removeprefix(base + kind)
         if rest != path and rest and "/" not in rest:
@@ -112,7 +109,7 @@ async def _notice_death(call: Call, user: User) -> None:
     server = await call.rooms.commands.find(user.name, "")
     holding = call.rooms.commands.holding(server.id) if server is not None else None
     if holding is not None and holding.server.ready:
-        await call.rooms.sweep.poll(holding)
+        await call.rooms.runner.poll(holding)
 
 
 def _unstartable(call: Call, spawners: list[PageSpawner]) -> list[str]:

@@ -12,14 +12,38 @@ from perijove.domain.errors import InvalidInput
 from perijove.oauth.consent import Consent
 from perijove.oauth.provider import Redirect
 from perijove.people.sessions import SignedIn
+from perijove.web.api.operations import FORM, Parameter, operation
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.pages.page import check_form, look, render, to_login
 from perijove.web.problems import json_problem
+from perijove.wire import models
 
 MAX_TOKEN_FORM_BYTES = 64 * 1024
 
 
+AUTHORIZE = "/oauth2/authorize"
+ARRIVAL = (
+    Parameter("client_id", "string", "the client that asks (required)"),
+    Parameter("redirect_uri", "string", "where to go back to; must be the registered one"),
+    Parameter("response_type", "string", "code"),
+    Parameter("state", "string", "comes back unchanged"),
+    Parameter("scope", "string", "scopes, separated by spaces; missing: all that are allowed"),
+    Parameter("code_challenge", "string", "RFC 7636"),
+    Parameter("code_challenge_method", "string", "S256 or plain"),
+)
+
+
+@operation(
+    "GET",
+    AUTHORIZE,
+    "Ask a person to let an OAuth client in",
+    auth="page",
+    query=ARRIVAL,
+    answers={200: str, 302: None},
+    errors=(400, 403),
+    tag="oauth2",
+)
 async def show_authorize(call: Call) -> Response:
     """GET /hub/api/oauth2/authorize: let the person through, or ask first."""
     await look(call)
@@ -69,6 +93,18 @@ def _back(call: Call, answer: Redirect, visitor: SignedIn) -> Response:
     return response
 
 
+@operation(
+    "POST",
+    AUTHORIZE,
+    "Let an OAuth client in",
+    auth="page",
+    query=ARRIVAL,
+    body=models.OAuthConsent,
+    body_type=FORM,
+    answers={302: None},
+    errors=(400, 403),
+    tag="oauth2",
+)
 async def submit_authorize(call: Call) -> Response:
     """POST /hub/api/oauth2/authorize: the person agreed to these scopes."""
     await look(call)
@@ -81,6 +117,16 @@ async def submit_authorize(call: Call) -> Response:
     return _back(call, answer, visitor)
 
 
+@operation(
+    "POST",
+    "/oauth2/token",
+    "Exchange a code for an access token",
+    auth="none",
+    body=models.OAuthExchange,
+    body_type=FORM,
+    answers={200: models.OAuthToken, 400: models.OAuthProblem, 401: models.OAuthProblem},
+    tag="oauth2",
+)
 async def issue_token(call: Call) -> Response:
     """POST /hub/api/oauth2/token: a client exchanges its code."""
     kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -72,9 +72,9 @@ class PageUser:
         return self.detail.groups
 
     @property
-    def spawner(self) -> "PageSpawner":
+    def spawner(self) -> "PageSpawner | None":
         """The default server."""
-        return self.spawners[""]
+        return self.spawners.get("")
 
     @property
     def spawners(self) -> dict[str, "PageSpawner"]:

@@ -192,7 +192,7 @@ async def _usual_target(call: Call, user: User) -> str:
     if not call.rooms.settings.servers.redirect_to_server:
         return f"{prefix}home"
     seen = await page_user(call, user)
-    if seen is not None and "" in seen.spawners and seen.spawner.ready:
+    if seen is not None and seen.spawner is not None and seen.spawner.ready:
         return seen.url
     return f"{prefix}spawn"
 

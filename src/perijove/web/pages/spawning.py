@@ -234,7 +234,7 @@ async def show_pending(call: Call) -> Response:
         raise NotFound(f"{detail.user.name} has no server named {name!r}")
     if server.ready:
         holding = call.rooms.commands.holding(server.id)
-        if holding is None or await call.rooms.sweep.poll(holding):
+        if holding is None or await call.rooms.runner.poll(holding):
             return redirect(await next_url(call, detail.user, _server_url(call, detail, name)))
         server = holding.server
     user = PageUser(detail, call.rooms.addresses)

@@ -79,7 +79,7 @@ function operationView(api, path, method, operation, shared) {
           "div",
           { class: "operation-body" },
           prose(operation.description),
-          scopes.length ? h("p", {}, "Needs one of ", scopes.map((scope) => [h("code", {}, scope), " "])) : null,
+          scopes.some((scope) => !operation.description?.includes(scope)) ? h("p", {}, "Needs one of ", scopes.map((scope) => [h("code", {}, scope), " "])) : null,
           parametersTable(api, parameters),
           body.content ? [h("h4", {}, body.required ? "Body" : "Body, optional"), prose(body.description), contentView(api, body.content)] : null,
           h("h4", {}, "Answers"),

@@ -44,7 +44,7 @@ export function tryIt(api, path, method, parameters, body) {
     .filter((parameter) => parameter.in === "path" || parameter.in === "query")
     .map((parameter) => ({
       parameter,
-      input: h("input", { class: "form-control", type: "text", required: parameter.in === "path" && parameter.schema?.minLength !== 0, autocapitalize: "off", spellcheck: "false" }),
+      input: h("input", { class: "form-control", type: "text", required: parameter.in === "path", autocapitalize: "off", spellcheck: "false" }),
     }));
   const text = types.length ? h("textarea", { class: "form-control", spellcheck: "false", placeholder: "{}" }) : null;
   const output = h("pre", { hidden: true, tabindex: 0, "aria-label": "Answer" });

@@ -1,0 +1,229 @@
+"""All handlers of plug-ins as one guest of the hub's ASGI application.
+
+``HandlerFactory`` collects them (the authenticator's, the operator's
+``extra_handlers``, and those that plug-ins registered while being imported),
+gives them the settings they expect, and makes the handler objects that
+authenticators and spawners are called with.
+"""
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.web import Application, RequestHandler
+
+from perijove.compat import api, pages
+from perijove.compat.base import BaseHandler
+from perijove.compat.bridge import TornadoGuest, context_of, headers_of, uri_of
+from perijove.compat.login import LoginHandler
+from perijove.compat.people import People
+from perijove.compat.services import KEY, HandlerServices
+from perijove.config.load import LoadedConfig
+from perijove.domain.errors import ConfigError
+from perijove.plugins.context import HubContext
+from perijove.plugins.failures import blaming
+from perijove.telemetry import metrics
+from perijove.telemetry.log import RequestLine, log_request
+from perijove.web.asgi import page_headers
+from perijove.web.pages.errors import ErrorPages
+from perijove.web.rooms import Rooms
+
+HANDLER_KEY = "perijove.handler"
+"""Where a request's scope keeps the handler object that stands for it."""
+
+
+class DetachedConnection:
+    """The connection of a handler that only stands for a request; it takes no answer."""
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
+        self.context = context_of(scope)
+
+    def set_close_callback(self, callback: Any) -> None:
+        """The hub's own page hears of the client's leaving, not this handler."""
+
+
+class HandlerFactory:
+    """Makes the handlers of plug-ins and the application that serves them."""
+
+    def __init__(self, rooms: Rooms, context: HubContext, loaded: LoadedConfig) -> None:
+        """Collect the handlers. Raises ConfigError for those that cannot be used."""
+        address = context.address
+        self._prefix = address.hub_prefix
+        self._context = context
+        shared = _shared_values(rooms, context)
+        services = HandlerServices(
+            rooms=rooms,
+            context=context,
+            people=People(rooms, context),
+            error_pages=ErrorPages(rooms.error_templates, rooms.static, shared),
+            headers=page_headers(self._prefix, dict(rooms.settings.pages.headers)),
+            shared=shared,
+            app=loaded.hub,
+        )
+        context.settings.update(_settings(rooms, context, services))
+        self._application = self._build(services)
+
+    # -- handlers of their own paths ----------------------------------------------------
+    def _build(self, services: HandlerServices) -> Application:
+        self._specs = [*self._of_authenticator(services), *self._of_others(services.app)]
+        application = Application([self._rule(spec) for spec in self._specs])
+        # The very dict of ``user.settings``: plug-ins change it here and read it there.
+        application.settings = self._context.settings
+        return application
+
+    def _of_authenticator(self, services: HandlerServices) -> list[tuple[Any, ...]]:
+        authenticator = services.authenticator
+        with blaming(authenticator.class_name, "get_handlers"):
+            found = authenticator.authenticator.get_handlers(services.app)
+        # The hub answers its own login page itself.
+        return [spec for spec in found if tuple(spec[:2]) != ("/login", LoginHandler)]
+
+    @staticmethod
+    def _of_others(app: Any) -> list[tuple[Any, ...]]:
+        return [
+            *getattr(app, "extra_handlers", []),
+            *pages.default_handlers,
+            *api.default_handlers,
+        ]
+
+    def _rule(self, spec: Any) -> tuple[Any, ...]:
+        try:
+            path, handler, *rest = spec
+            re.compile(path)
+        except (TypeError, ValueError, re.error) as error:
+            raise ConfigError(f"{spec!r} is no handler: (path, class[, arguments])") from error
+        if not (isinstance(handler, type) and issubclass(handler, RequestHandler)):
+            raise ConfigError(f"{handler!r} at {path!r} is no tornado handler class")
+        return (self._pattern(path), handler, *rest[:1])
+
+    def _pattern(self, path: str) -> str:
+        return self._prefix + path.lstrip("/")
+
+    def guests(self) -> tuple[TornadoGuest, ...]:
+        """The ASGI applications that answer paths of plug-ins; none without handlers."""
+        if not self._specs:
+            return ()
+        patterns = [self._pattern(spec[0]) for spec in self._specs]
+        return (TornadoGuest(self._application, patterns),)
+
+    # -- handlers that stand for a request --------------------------------------------------
+    def handler_for(self, request: object | None) -> RequestHandler | None:
+        """The tornado handler that plug-ins get for a web request, one per request."""
+        if request is None or isinstance(request, RequestHandler):
+            return request
+        if not isinstance(request, Request):
+            return None
+        scope = request.scope
+        if HANDLER_KEY not in scope:
+            scope[HANDLER_KEY] = self._stand_in(request)
+        handler: RequestHandler = scope[HANDLER_KEY]
+        return handler
+
+    def _stand_in(self, request: Request) -> RequestHandler:
+        scope = request.scope
+        line = RequestStartLine(
+            scope["method"], uri_of(scope), f"HTTP/{scope.get('http_version', '1.1')}"
+        )
+        connection: Any = DetachedConnection(scope)
+        stand_in = HTTPServerRequest(
+            connection=connection, start_line=line, headers=headers_of(scope)
+        )
+        form = getattr(request, "_form", None)  # read by the page before, if it is one
+        for name, value in form.multi_items() if form is not None else ():
+            if isinstance(value, str):
+                stand_in.arguments.setdefault(name, []).append(value.encode())
+                stand_in.body_arguments.setdefault(name, []).append(value.encode())
+        return StandIn(self._application, stand_in)
+
+
+class StandIn(BaseHandler):
+    """Stands for a request that the hub answers itself."""
+
+    @property
+    def current_user(self) -> Any:
+        """Who calls, as far as the page has found out."""
+        if self._jupyterhub_user is None:
+            name = getattr(self.call.request.state, "caller_name", "")
+            self._jupyterhub_user = self.find_user(name) if name else None
+        return self._jupyterhub_user
+
+    @current_user.setter
+    def current_user(self, user: Any) -> None:
+        self._jupyterhub_user = user
+
+
+def _shared_values(rooms: Rooms, context: HubContext) -> dict[str, Any]:
+    """The variables of pages that are rendered without asking anybody."""
+    prefix = context.address.hub_prefix
+    return {
+        "base_url": prefix,
+        "prefix": context.address.base_url,
+        "user": None,
+        "login_url": rooms.authenticator.login_url(prefix),
+        "login_service": rooms.authenticator.rules.login_service,
+        "logout_url": rooms.authenticator.logout_url(prefix),
+        "services": [],
+        "parsed_scopes": {},
+        "expanded_scopes": frozenset(),
+        "xsrf": "",
+        "xsrf_token": "",
+        "no_spawner_check": True,
+        **{k: v for k, v in rooms.settings.pages.template_vars.items() if not callable(v)},
+    }
+
+
+def _settings(rooms: Rooms, context: HubContext, services: HandlerServices) -> dict[str, Any]:
+    """The settings that plug-ins look for in ``handler.settings`` and ``user.settings``."""
+    prefix = context.address.hub_prefix
+    return {
+        KEY: services,
+        "app": services.app,
+        "config": context.config,
+        "log": context.log,
+        "log_function": _log,
+        "base_url": context.address.base_url,
+        "hub_prefix": prefix,
+        "hub": context.hub,
+        "users": services.people,
+        "authenticator": services.authenticator.authenticator,
+        "proxy": services.proxy.proxy,
+        "cookie_secret": rooms.jar.secret,
+        "cookie_max_age_days": rooms.jar.max_age_days,
+        "cookie_options": rooms.jar.options,
+        "login_url": rooms.authenticator.login_url(prefix),
+        "logout_url": rooms.authenticator.logout_url(prefix),
+        "static_url_prefix": f"{prefix}static/",
+        "template_path": list(rooms.settings.pages.template_paths),
+        "jinja2_env": rooms.templates,
+        "jinja2_env_sync": rooms.error_templates,
+        "allow_named_servers": rooms.settings.servers.allow_named_servers,
+        "subdomain_host": rooms.addresses.subdomain_host,
+        "domain": rooms.addresses.domain,
+        "public_url": context.address.public_url,
+    }
+
+
+def _log(handler: RequestHandler) -> None:
+    """Count and log an answered request like those of the hub's own pages."""
+    took_s = handler.request.request_time()
+    request = handler.request
+    kind = type(handler)
+    label = f"{kind.__module__}.{kind.__name__}"
+    status = handler.get_status()
+    metrics.REQUEST_DURATION.labels(request.method, label, str(status)).observe(took_s)
+    user = handler.current_user if isinstance(handler, BaseHandler) else None
+    log_request(
+        handler.settings["log"],
+        RequestLine(
+            method=request.method or "",
+            uri=request.uri or "",
+            status=status,
+            duration_s=took_s,
+            user=getattr(user, "name", ""),
+            ip=request.remote_ip or "",
+            location=handler._headers.get("Location", ""),
+            headers=dict(request.headers.get_all()),
+        ),
+    )

@@ -1,0 +1,79 @@
+"""The hub's pages as tornado classes, for plug-ins that inherit and extend them.
+
+Each answers exactly as the page it is named after.
+"""
+
+from typing import Any
+
+from perijove.compat.base import BaseHandler
+from perijove.web.pages import home, spawning
+
+default_handlers: list[tuple[Any, ...]] = []
+"""Pages that plug-ins add while they are imported."""
+
+
+class RootHandler(BaseHandler):
+    """``/hub/``"""
+
+    async def get(self) -> None:
+        """Send people where they belong."""
+        await self.answer_with(home.front_door)
+
+
+class HomeHandler(BaseHandler):
+    """``/hub/home``"""
+
+    async def get(self) -> None:
+        """The person's servers."""
+        await self.answer_with(home.show_home)
+
+
+class TokenPageHandler(BaseHandler):
+    """``/hub/token``"""
+
+    async def get(self) -> None:
+        """The person's tokens."""
+        await self.answer_with(home.show_tokens)
+
+
+class AdminHandler(BaseHandler):
+    """``/hub/admin``"""
+
+    async def get(self, *args: Any) -> None:
+        """The administrators' page."""
+        await self.answer_with(home.show_admin)
+
+
+class SpawnHandler(BaseHandler):
+    """``/hub/spawn[/USER[/SERVER]]``"""
+
+    def _name_path(self, user_name: str | None, server_name: str) -> None:
+        names = {"user": user_name, "server": server_name}
+        self.call.params.update({key: value for key, value in names.items() if value})
+
+    async def get(self, user_name: str | None = None, server_name: str = "") -> None:
+        """Start a server, or ask for options first."""
+        self._name_path(user_name, server_name)
+        await self.answer_with(spawning.show_spawn)
+
+    async def post(self, user_name: str | None = None, server_name: str = "") -> None:
+        """Start a server with the options of the form."""
+        self._name_path(user_name, server_name)
+        await self.answer_with(spawning.submit_spawn)
+
+
+class SpawnPendingHandler(SpawnHandler):
+    """``/hub/spawn-pending/USER[/SERVER]``"""
+
+    async def get(self, user_name: str | None = None, server_name: str = "") -> None:
+        """Show how a start goes on."""
+        self._name_path(user_name, server_name)
+        await self.answer_with(spawning.show_pending)
+
+
+class LogoHandler(BaseHandler):
+    """``/hub/logo``"""
+
+    async def get(self) -> None:
+        """The operator's logo."""
+        await self.answer_with(home.logo)

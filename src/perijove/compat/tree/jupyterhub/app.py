@@ -1,0 +1,3 @@
+"""The hub's application object."""
+
+from perijove.config.hub import JupyterHub

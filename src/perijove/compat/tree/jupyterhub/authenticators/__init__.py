@@ -1,0 +1,1 @@
+"""Authenticators in modules of their own."""

@@ -1,0 +1,3 @@
+"""An authenticator for testing."""
+
+from perijove.plugins.simple_auth import DummyAuthenticator

@@ -1,0 +1,3 @@
+"""An authenticator with one password for all."""
+
+from perijove.plugins.simple_auth import SharedPasswordAuthenticator

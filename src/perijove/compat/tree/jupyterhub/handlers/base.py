@@ -1,0 +1,3 @@
+"""The class of all pages."""
+
+from perijove.compat.base import BaseHandler

@@ -1,0 +1,3 @@
+"""Signing in and out."""
+
+from perijove.compat.login import LoginHandler, LogoutHandler

@@ -1,0 +1,3 @@
+"""Files."""
+
+from perijove.compat.files import CacheControlStaticFilesHandler, LogoHandler

@@ -1,0 +1,3 @@
+"""The hub's metrics."""
+
+from perijove.compat.metrics import *

@@ -1,0 +1,9 @@
+"""How a service or a server asks the hub who somebody is."""
+
+from perijove.hubauth.configurable import HubAuth
+from perijove.hubauth.handlers import (
+    HubAuthenticated,
+    HubOAuthCallbackHandler,
+    HubOAuthenticated,
+)
+from perijove.hubauth.hub_oauth import HubOAuth

@@ -1,0 +1,3 @@
+"""A person's server."""
+
+from perijove.singleuser.app import main

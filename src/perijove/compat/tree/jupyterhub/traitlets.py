@@ -1,0 +1,9 @@
+"""Trait types of options."""
+
+from perijove.plugins.traits import (
+    ByteSpecification,
+    Callable,
+    Command,
+    EntryPointType,
+    URLPrefix,
+)

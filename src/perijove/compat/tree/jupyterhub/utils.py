@@ -1,0 +1,3 @@
+"""Helpers."""
+
+from perijove.compat.utils import *

@@ -1,0 +1,601 @@
+"""A client's side: its connection, its requests one after the other, and its answers.
+
+No task, future or stream object exists per request: the transport calls in,
+and a state says what its bytes are (a head, a body, the next request that came
+early, or the rest of something that was refused). Requests are read strictly
+in order; the next one is looked at when the answer to the last is written.
+"""
+
+import asyncio
+import logging
+from math import inf
+from typing import cast
+
+from perijove.proxy import replies, rewrite, tunnel
+from perijove.proxy.errors import Page
+from perijove.proxy.forward import Upstream, borrow, connect
+from perijove.proxy.framing import BadChunks, Chunks
+from perijove.proxy.head import Request, Response, read_request
+from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES, WRITE_BUFFER_BYTES
+from perijove.proxy.plane import Plane, loggable
+from perijove.proxy.refusals import Refused
+from perijove.proxy.table import Route
+
+log = logging.getLogger("perijove.proxy")
+
+HEAD, LENGTH, CHUNKED, WAIT, LINGER, CLOSED = range(6)
+"""A head is due; a body runs; the answer is due; the end is near; it is over."""
+
+_HOLD_PIPELINE, _HOLD_CONNECT, _HOLD_SERVER, _HOLD_SLOW = 1, 2, 4, 8
+"""Reasons for not reading: early requests, no server yet, a slow server, a slow client."""
+
+_HEALTH = b"/_chp_healthz"
+_PROBE_S = 5.0
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection on the public port."""
+
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_eof",
+        "_fetching",
+        "_forwarding",
+        "_held",
+        "_left",
+        "_opening",
+        "_outgoing",
+        "_partial",
+        "_pending",
+        "_plane",
+        "_request",
+        "_responding",
+        "_retried",
+        "_route",
+        "_secure",
+        "_server",
+        "_serving",
+        "_state",
+        "_touched",
+        "deadline",
+        "http11",
+        "is_head",
+        "keep",
+        "sent_all",
+        "transport",
+        "upgrade",
+        "write_paused",
+    )  # fmt: skip
+
+    transport: asyncio.Transport
+    _forwarding: rewrite.Forwarding
+    _request: Request
+
+    def __init__(self, plane: Plane, secure: bool) -> None:
+        self._plane = plane
+        self._secure = secure
+        self._state = HEAD
+        self._buffer = b""
+        self._held = 0
+        self._partial = self._serving = self._eof = self._responding = self._retried = False
+        self._route: Route | None = None
+        self._server: Upstream | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[None] | None = None
+        self._outgoing = b""
+        self._pending: list[bytes] | None = None
+        self._chunks: Chunks | None = None
+        self._left = 0
+        self._touched = plane.now
+        self.deadline = plane.now + plane.limits.head_s
+        self.http11 = self.keep = self.sent_all = True
+        self.is_head = self.write_paused = False
+        self.upgrade: bytes | None = None
+
+    # -- transport callbacks --------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection in, or turn it away when there are too many."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        self._forwarding = rewrite.Forwarding(client_ip(transport), self._secure)
+        if not self._plane.admit(self):
+            self._state = LINGER
+            self.transport.write(replies.reply(503, keep=False))
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client; the state says what they are."""
+        self._touched = self._plane.now
+        state = self._state
+        if state == HEAD:
+            if self._buffer:
+                seen = len(self._buffer)
+                data = self._buffer + data
+                # a dripped head: look for its end among the new bytes only
+                if data.find(b"\r\n\r\n", max(0, seen - 3)) < 0 and len(data) <= MAX_HEAD_BYTES:
+                    self._buffer = data
+                    return
+                self._buffer = b""
+            self._serve(data)
+        elif state == LENGTH:
+            left = self._left
+            if len(data) > left:
+                self._buffer = data[left:]
+                data = data[:left]
+            self._left = left - len(data)
+            self._pass_body(data, self._left == 0)
+        elif state == CHUNKED:
+            self._take_chunks(data)
+        elif state == WAIT:
+            self._buffer += data
+            if len(self._buffer) > PIPELINE_BYTES:
+                self._hold(_HOLD_PIPELINE)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. What it asked for completely is still answered."""
+        if self._secure:  # a TLS transport cannot be kept half open
+            return False
+        self._eof = True
+        if self._state == WAIT:
+            self.deadline = min(self.deadline, self._plane.now + self._plane.body_watch_s)
+            return True
+        if self._state in (LENGTH, CHUNKED):
+            self.abort()
+        return self._state == HEAD and bool(self._held)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: its exchange ends with it."""
+        self._plane.clients.discard(self)
+        self._state = CLOSED
+        self._buffer = b""
+        self._drop_server()
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer: do not read more of it."""
+        self.write_paused = True
+        if self._server is not None:
+            tunnel.pause(self._server.transport)
+
+    def resume_writing(self) -> None:
+        """The client takes more again."""
+        self.write_paused = False
+        if self._server is not None:
+            tunnel.resume(self._server.transport)
+        if self._held & _HOLD_SLOW:
+            self._release(_HOLD_SLOW)
+            self._next()
+
+    # -- requests -------------------------------------------------------------
+    def _serve(self, data: bytes) -> None:
+        """Take one request after the other off ``data``, until one must be waited for."""
+        self._serving = True
+        try:
+            while data:
+                if self.write_paused:
+                    self._buffer = data
+                    self.deadline = self._plane.now + self._plane.limits.stall_s
+                    self._hold(_HOLD_SLOW)
+                    return
+                if data[0] == 13 and data[:2] == b"\r\n":  # RFC 9112 section 2.2 allows one
+                    data = data[2:]
+                request = read_request(data) if data else None
+                if request is None:
+                    self._await_rest(data)
+                    return
+                self._begin(request, data)
+                data = data[request.end :] if len(data) > request.end else b""
+                if self._state != HEAD:
+                    if data:
+                        self.data_received(data)
+                    return
+            if self._eof:
+                self._close()
+        except Refused as refused:
+            self._refuse(refused)
+        finally:
+            self._serving = False
+
+    def _await_rest(self, data: bytes) -> None:
+        """A head has begun; its deadline runs from its first byte, however it drips."""
+        self._buffer = data
+        if data and not self._partial:
+            self._partial = True
+            self.deadline = self._plane.now + self._plane.limits.head_s
+        if self._eof:
+            self._close()
+
+    def _begin(self, request: Request, data: bytes) -> None:
+        """Decide where a request goes, and send it there. Raises Refused."""
+        plane = self._plane
+        self._request = request
+        self._partial = self._responding = self._retried = False
+        self.http11 = request.http11
+        self.keep = request.keep and not plane.ending
+        self.is_head = request.method == b"HEAD"
+        self.upgrade = request.upgrade
+        self._route = None
+        if request.has_body:
+            self.sent_all = False
+            self._chunks = Chunks() if request.chunked else None
+            self._left = request.length
+            self._state = CHUNKED if request.chunked else LENGTH
+            self.deadline = plane.now + plane.body_watch_s
+        else:
+            self.sent_all = True
+            self._state = WAIT
+            self.deadline = plane.now + plane.wait_watch_s
+        if request.upgrade:
+            plane.metrics.requests_ws += 1
+        else:
+            plane.metrics.requests_web += 1
+        if request.path == _HEALTH:
+            self._answer(200, b'{"status":"OK"}', "application/json")
+            return
+        route = self._route = plane.find(request)
+        if route is None:
+            self.fail(404)
+            return
+        if plane.debug:
+            log.debug(
+                "%s %s to %s", request.method.decode(), loggable(request.path), route.target.url
+            )
+        head = data[: request.end] if len(data) > request.end else data
+        self._forward(
+            route, rewrite.request_head(head, request, route, self._forwarding, plane.rules)
+        )
+
+    def _forward(self, route: Route, head: bytes) -> None:
+        """Send the head to the route's server, over a connection that exists or a new one."""
+        may_retry = self.sent_all and self._request.idempotent
+        server = borrow(route.target, self._plane.now, may_retry)
+        if server is not None:
+            self._outgoing = head if may_retry else b""
+            self._server = server
+            server.send(self, head)
+        else:
+            self._connect(route, head)
+
+    def _connect(self, route: Route, head: bytes) -> None:
+        self._outgoing = head
+        self._pending = []
+        self._opening = self._plane.tasks.spawn(self._open(route), "connect")
+
+    async def _open(self, route: Route) -> None:
+        try:
+            server = await connect(self._plane, route.target)
+        except (OSError, ValueError) as error:
+            self._opening = None
+            if self._state not in (LINGER, CLOSED):
+                self.server_failed(str(error) or "no connection in time", False)
+            return
+        self._opening = None
+        if self._state in (LINGER, CLOSED):
+            server.abort()
+            return
+        pending, self._pending = self._pending or [], None
+        head, self._outgoing = self._outgoing, b""
+        self._server = server
+        server.send(self, head + b"".join(pending) if pending else head)
+        self._release(_HOLD_CONNECT)
+
+    # -- bodies ---------------------------------------------------------------
+    def _take_chunks(self, data: bytes) -> None:
+        assert self._chunks is not None
+        try:
+            used = self._chunks.feed(data)
+        except BadChunks as error:
+            if self._responding:
+                self.abort()
+            else:
+                self._refuse(Refused(400, f"The request's chunks are malformed: {error}."))
+            return
+        if used < len(data):
+            self._buffer = data[used:]
+            data = data[:used]
+        self._pass_body(data, self._chunks.done)
+
+    def _pass_body(self, data: bytes, last: bool) -> None:
+        """Bytes of the body; with ``last`` the request is complete."""
+        if self._route is not None:
+            self._plane.activity.touch(self._route)
+        if last:
+            self.sent_all = True
+            self._state = WAIT
+            self.deadline = self._plane.now + self._plane.wait_watch_s
+            if len(self._buffer) > PIPELINE_BYTES:
+                self._hold(_HOLD_PIPELINE)
+        if self._server is not None:
+            self._server.transport.write(data)
+        elif self._pending is not None:
+            self._pending.append(data)
+            self._hold(_HOLD_CONNECT)
+        # else the server has failed, and the rest of the body is of no use
+
+    def _hold(self, reason: int) -> None:
+        if not self._held:
+            tunnel.pause(self.transport)
+        self._held |= reason
+
+    def _release(self, reason: int) -> None:
+        if self._held & reason:
+            self._held &= ~reason
+            if not self._held:
+                tunnel.resume(self.transport)
+
+    # -- what the server's connection tells (forward.Downstream) --------------
+    def response_head(self, head: bytes, response: Response, dechunk: bool) -> bytes | None:
+        """The head to send, or None where it may go as it came."""
+        self._responding = True
+        assert self._route is not None
+        location = rewrite.location_of(
+            self._request, response, self._route.target, self._plane.rules
+        )
+        drop_length = (response.status in (204, 304) and response.chunked) or (
+            response.status == 204 and response.length >= 0
+        )
+        changed = drop_length or location is not None
+        if response.as_is and self.keep and self.http11 and not changed:
+            return None
+        return rewrite.response_head(
+            head,
+            response,
+            connection=b"keep-alive" if self.keep else b"close",
+            dechunk=dechunk,
+            drop_length=drop_length,
+            location=location,
+        )
+
+    def interim(self, head: bytes, response: Response) -> None:
+        """Relay 1xx, which clients of HTTP/1.0 would not understand."""
+        if self.http11:
+            if not response.as_is:
+                head = rewrite.response_head(head, response, connection=None)
+            self.transport.write(head)
+
+    def response_done(self, status: int) -> None:
+        """The response is complete: go on with the next request, or end."""
+        plane = self._plane
+        self._server = None
+        self._outgoing = b""
+        plane.metrics.requests_proxy[status] += 1
+        if status < 300 and self._route is not None:
+            plane.activity.touch(self._route)
+        self._after_answer(self.keep and self.sent_all)
+
+    def server_pauses(self) -> None:
+        """The server does not take the body as fast as it comes."""
+        self._hold(_HOLD_SERVER)
+
+    def server_resumes(self) -> None:
+        """The server takes more of the body again."""
+        self._release(_HOLD_SERVER)
+
+    def server_failed(self, reason: str, may_retry: bool) -> None:
+        """Ask again over a new connection if that is safe, else answer 503."""
+        self._server = None
+        if may_retry and not self._retried and self._outgoing and self._route is not None:
+            self._retried = True
+            self._connect(self._route, self._outgoing)
+            return
+        route = self._route
+        if route is not None:
+            self._plane.report(
+                route.key, "503 %s %s: %s", self._request.method.decode(),
+                loggable(self._request.path), reason,
+            )  # fmt: skip
+        self.fail(503)
+
+    def cut_off(self, reason: str) -> None:
+        """Half an answer is out: only ending the connection tells the client so."""
+        self._server = None
+        if self._route is not None:
+            self._plane.report(
+                self._route.key, "Response of %s cut off: %s", loggable(self._request.path), reason
+            )
+        self.abort()
+
+    def switch(
+        self, server: asyncio.Transport, head: bytes, response: Response, rest: bytes, paused: bool
+    ) -> None:
+        """Hand both transports over to a tunnel, with what has come early."""
+        assert self._route is not None
+        head = rewrite.response_head(head, response, connection=None, drop_length=True)
+        self._server = None
+        self._state = CLOSED
+        self._plane.clients.discard(self)
+        self._plane.metrics.requests_proxy[101] += 1
+        tunnel.join(
+            self._plane, self._route, self.transport, server,
+            to_client=head + rest, to_server=self._buffer,
+            client_is_full=self.write_paused, server_is_full=paused, client_is_done=self._eof,
+        )  # fmt: skip
+        self._buffer = b""
+
+    # -- answers of our own ---------------------------------------------------
+    def fail(self, code: int) -> None:
+        """Answer with an error page; a websocket's handshake gets the bare status."""
+        self._drop_server()
+        self._release(_HOLD_CONNECT | _HOLD_SERVER)
+        if self.upgrade:
+            self.keep = False
+            self._answer(code, b"", "")
+            return
+        path = self._request.target.decode("latin-1")
+        page = self._plane.pages.ready(code, path)
+        if page is not None:
+            self._send_page(code, page)
+        else:
+            self._fetching = self._plane.tasks.spawn(self._fetch_page(code, path), "error page")
+
+    async def _fetch_page(self, code: int, path: str) -> None:
+        page = await self._plane.pages.get(code, path)
+        self._fetching = None
+        if self._state not in (LINGER, CLOSED):
+            self._send_page(code, page)
+
+    def _send_page(self, code: int, page: Page) -> None:
+        self._answer(code, page.body, page.content_type, page.fields)
+
+    def _answer(
+        self, status: int, body: bytes, content_type: str, fields: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        keep = self.keep and self.sent_all
+        self._plane.metrics.requests_proxy[status] += 1
+        self.transport.write(
+            replies.reply(
+                status, body, content_type, fields=fields, keep=keep, head_only=self.is_head
+            )
+        )
+        self._after_answer(keep)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what is no acceptable request, and end."""
+        self._drop_server()
+        self._plane.metrics.requests_proxy[refused.status] += 1
+        log.debug("%d %s", refused.status, refused.reason)
+        body = refused.reason.encode() + b"\n"
+        fields = (("X-Content-Type-Options", "nosniff"),)
+        self.transport.write(
+            replies.reply(
+                refused.status, body, "text/plain; charset=utf-8", fields=fields, keep=False
+            )
+        )
+        self._linger()
+
+    # -- from one request to the next, and the end ----------------------------
+    def _after_answer(self, keep: bool) -> None:
+        if not keep:
+            if self.sent_all and not self._buffer and not self._serving:
+                self._close()
+            else:
+                self._linger()
+            return
+        self._state = HEAD
+        self.deadline = self._plane.now + self._plane.settings.keep_alive_s
+        self._release(_HOLD_PIPELINE | _HOLD_SERVER)
+        self._next()
+
+    def _next(self) -> None:
+        """Look at a request that came early; ``_serve`` does so itself while it runs."""
+        if self._serving or self._state != HEAD:
+            return
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._serve(data)
+        elif self._eof or self._plane.ending:
+            self._close()
+
+    def _drop_server(self) -> None:
+        for task in (self._opening, self._fetching):
+            if task is not None:
+                task.cancel()
+        self._opening = self._fetching = None
+        self._pending = None
+        self._outgoing = b""
+        if self._server is not None:
+            self._server.abort()
+            self._server = None
+
+    def _linger(self) -> None:
+        """Read on for a moment after the last answer.
+
+        Closing with unread bytes makes the kernel send a reset, which can
+        overtake the answer (RFC 9112 section 9.6).
+        """
+        self._state = LINGER
+        self._buffer = b""
+        self._release(self._held)
+        self._touched = self._plane.now
+        self.deadline = self._plane.now + self._plane.limits.linger_s
+        if self._eof or self.transport.is_closing():
+            self._close()
+        elif self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _close(self) -> None:
+        self._state = LINGER
+        self._touched = self._plane.now
+        self.deadline = self._plane.now + self._plane.limits.linger_s
+        self.transport.close()
+
+    # -- deadlines (plane.Watched) --------------------------------------------
+    def expire(self, now: float) -> None:
+        """A deadline has passed: end, or say when to look again."""
+        limits = self._plane.limits
+        if self._state == HEAD:
+            if self._partial:
+                self._refuse(Refused(408, "The request's header took too long."))
+            else:
+                self._close()
+        elif self._state == LINGER:
+            unsent = self.transport.get_write_buffer_size()
+            if unsent and now - self._touched < limits.stall_s:
+                self.deadline = now + limits.linger_s
+            elif self._secure and not self.transport.is_closing():
+                self._close()
+            else:
+                self.transport.abort()
+        elif self._state != CLOSED:
+            self._watch_exchange(now)
+
+    def _watch_exchange(self, now: float) -> None:
+        """Apply the time-outs that can end a running exchange."""
+        settings, limits = self._plane.settings, self._plane.limits
+        server_s = self._server.touched if self._server is not None else 0.0
+        silent_s = now - max(self._touched, server_s)
+        if settings.timeout_s and silent_s >= settings.timeout_s:
+            self.abort()
+            return
+        if settings.proxy_timeout_s and silent_s >= settings.proxy_timeout_s and self.sent_all:
+            if self._responding:
+                self.cut_off("the server was silent for too long")
+            elif self._fetching is None:
+                self.server_failed("the server was silent for too long", False)
+            return
+        if not self.sent_all:
+            limit_s = limits.stall_s if self._held else limits.body_idle_s
+            if now - self._touched >= limit_s:
+                self.abort()
+                return
+        elif self._eof and not self._watch_half_closed(silent_s):
+            return
+        watch_s = self._plane.wait_watch_s if self.sent_all else self._plane.body_watch_s
+        self.deadline = now + (min(watch_s, _PROBE_S) if self._eof else watch_s)
+
+    def _watch_half_closed(self, silent_s: float) -> bool:
+        """Whether a client that sends no more is still worth an answer.
+
+        One that has closed its connection altogether looks the same until
+        something is sent to it; then its kernel answers with a reset. An
+        interim response is something that may always be sent (RFC 9110
+        section 15.2). Where none can be, silence decides.
+        """
+        if self.http11 and not self._responding:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return True
+        if silent_s < self._plane.limits.half_open_s:
+            return True
+        self.abort()
+        return False
+
+    def shut(self) -> None:
+        """End when the exchange that runs is done, or now if there is none."""
+        self.keep = False
+        if self._state == HEAD and not self._buffer:
+            self._close()
+
+    def abort(self) -> None:
+        """End at once, without another byte."""
+        self._drop_server()
+        self._state = LINGER
+        self.deadline = inf
+        self.transport.abort()
+
+
+def client_ip(transport: asyncio.BaseTransport) -> bytes:
+    """The client's address for ``X-Forwarded-For``; ``unknown`` on a Unix socket."""
+    peer = transport.get_extra_info("peername")
+    if not isinstance(peer, tuple) or not peer:
+        return b"unknown"
+    return str(peer[0]).removeprefix("::ffff:").partition("%")[0].encode("ascii", "replace")
