@@ -19,6 +19,7 @@ from perijove.domain.errors import ConfigError, PerijoveError, PluginError, Sche
 from perijove.domain.settings import Settings
 from perijove.kit.aio import Tasks
 from perijove.kit.clock import parse_time
+from perijove.people import purge
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
 from perijove.telemetry import metrics
@@ -27,7 +28,6 @@ from perijove.web.serving import Listener
 log = logging.getLogger("JupyterHub")
 
 ADOPT_EVERY_S = 10.0
-PURGE_EVERY_S = 3600.0
 REMOVALS_EVERY_S = 60.0
 FAILURE_LIMIT_GRACE_S = 2.0
 SERVERS_STOP_LIMIT_S = 120.0
@@ -177,7 +177,7 @@ class HubProcess:
         duties, settings = built.duties, self._settings
         self._then("duties", duties.close)
         duties.every(ADOPT_EVERY_S, "adopt orphans", built.sweep.adopt)
-        duties.every(PURGE_EVERY_S, "purge", built.purge, shared=True, at_once=True)
+        duties.every(purge.INTERVAL_S, "purge", built.purge, shared=True, at_once=True)
         duties.every(REMOVALS_EVERY_S, "removals", built.rooms.removals.finish, shared=True)
         duties.every(
             settings.activity.update_interval_s, "pull activity", lambda: self._pull_activity(built)

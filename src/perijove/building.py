@@ -19,7 +19,9 @@ from perijove.domain.ports import HubAddress
 from perijove.domain.settings import Settings
 from perijove.kit.clock import Clock, RealClock
 from perijove.kit.crypto import Cipher
+from perijove.oauth.clients import Clients
 from perijove.oauth.provider import Provider
+from perijove.people import purge
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import Grants
@@ -37,12 +39,12 @@ from perijove.plugins.context import HubContext, PluginHub
 from perijove.plugins.spawner_adapter import SpawnerPool
 from perijove.routes.addresses import Addresses
 from perijove.routes.desired import Desired, FixedRoutes, desired_routes
+from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
 from perijove.routes.reconcile import Reconciler
 from perijove.servers.commands import Commands
 from perijove.servers.holdings import Holdings
 from perijove.servers.launch import Launcher
-from perijove.routes.probe import Prober
 from perijove.servers.progress import ProgressFeed
 from perijove.servers.removal import Removals
 from perijove.servers.runner import Collaborators, Runner
@@ -50,7 +52,7 @@ from perijove.servers.sweep import Sweep
 from perijove.services.environment import ServiceEnvironment
 from perijove.services.registry import Registry
 from perijove.services.supervisor import Supervisor
-from perijove.store import purge, schema
+from perijove.store import leases, schema
 from perijove.store import servers as server_rows
 from perijove.store import services as service_rows
 from perijove.store import users as user_rows
@@ -101,6 +103,7 @@ class Built:
     preparation: Preparation
     prober: Prober
     proxy: ProxyAdapter
+    clients: Clients
     settings: Settings
 
     async def prepare(self) -> None:
@@ -109,11 +112,12 @@ class Built:
         await self.rooms.registry.load(specs)
         await self.preparation.run()
         await self.rooms.registry.issue_credentials(specs)
+        await self.clients.remove_strays()
 
     async def purge(self) -> None:
         """Delete what has expired."""
-        now = self.clock.now()
-        await self.database.write(lambda c: purge.expired(c, now))
+        await purge.purge_expired(self.database, self.clock)
+        await self.database.write(leases.expire)
 
     async def close_clients(self) -> None:
         """Close the hub's HTTP clients."""
@@ -192,7 +196,7 @@ async def build(
     )
 
     holdings = Holdings()
-    launcher = Launcher(database, addresses, bus)
+    launcher = Launcher(database, addresses, grants, tokens)
     prober = Prober()
     routes = ServerRoutes(proxy, addresses)
     runner = Runner(
@@ -293,6 +297,7 @@ async def build(
         preparation=preparation,
         prober=prober,
         proxy=proxy,
+        clients=Clients(database, bus),
         settings=settings,
     )
 

@@ -170,7 +170,7 @@ class ConfigurableHTTPProxy(Proxy):
     async def _is_ours(self) -> bool:
         """Whether the running proxy answers to our token."""
         try:
-            await self._routes_api().request("GET", "/", retry=False)
+            await self._routes_api().request("GET", "", retry=False)
         except Exception as error:
             self.log.warning("The running proxy does not answer as ours: %s", error)
             return False
@@ -251,7 +251,7 @@ class ConfigurableHTTPProxy(Proxy):
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         """The hub's routes; those that somebody else added are left out."""
-        table = await self._routes_api().request("GET", "/") or {}
+        table = await self._routes_api().request("GET", "") or {}
         routes = {}
         for path, entry in table.items():
             if not entry.pop(OWN_FLAG, False):

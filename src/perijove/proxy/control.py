@@ -55,7 +55,7 @@ class Control:
         method = "GET" if asked.method == "HEAD" else asked.method
         if method == "GET":
             self._plane.metrics.route_get += 1
-            if path == _ROUTES:
+            if path in (_ROUTES, f"{_ROUTES}/"):
                 return self._list(asked)
             return self._show(_key(path))
         if method == "POST":

@@ -6,19 +6,24 @@ resume with them.
 """
 
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 from sqlalchemy import Connection
 
+from perijove.access.expand import Client
+from perijove.access.tokens import scopes_for_server
 from perijove.domain.errors import NotFound, StartFailed
-from perijove.domain.events import Message, ProgressEvent, Topic
+from perijove.domain.events import ProgressEvent
 from perijove.domain.ports import SpawnerPort
 from perijove.domain.servers import Server
 from perijove.domain.tokens import HUB_CLIENT, OAuthClient
 from perijove.domain.users import User
 from perijove.kit.crypto import hash_token
 from perijove.kit.ids import new_token
+from perijove.people.grants import Grants
+from perijove.people.tokens import Tokens
 from perijove.routes.addresses import Addresses
 from perijove.servers import lifecycle
 from perijove.servers.holdings import Holding
@@ -31,11 +36,9 @@ from perijove.store import servers as server_rows
 from perijove.store import tokens as token_rows
 from perijove.store import users as user_rows
 from perijove.store.engine import Database
-from perijove.work.bus import Bus
 
 log = logging.getLogger("perijove.servers")
 
-ACTIVITY_SCOPE = "users:activity!user"
 SERVER_ROLE = "server"
 
 
@@ -48,10 +51,13 @@ def client_id_of(server: Server) -> str:
 class Launcher:
     """Makes and ends the credentials of servers."""
 
-    def __init__(self, database: Database, addresses: Addresses, bus: Bus) -> None:
+    def __init__(
+        self, database: Database, addresses: Addresses, grants: Grants, tokens: Tokens
+    ) -> None:
+        self._grants = grants
+        self._tokens = tokens
         self._database = database
         self._addresses = addresses
-        self._bus = bus
 
     async def owner(self, server: Server) -> tuple[User, tuple[str, ...]]:
         """The server's owner and the names of the owner's groups. Raises NotFound."""
@@ -65,10 +71,10 @@ class Launcher:
             raise NotFound(f"User {server.user_name} is gone")
         return user, groups
 
-    async def open(self, holding: Holding, port: SpawnerPort) -> str:
+    async def open(self, holding: Holding, owner: User, port: SpawnerPort) -> str:
         """Move a QUEUED server to STARTING with a new token and OAuth client; the token."""
         server = holding.server
-        scopes = await self._token_scopes(server, port)
+        scopes = await self._token_scopes(server, owner, port)
         allowed = await port.oauth_scopes()
         token = new_token()
         client = self._client(server, token, allowed)
@@ -122,21 +128,25 @@ class Launcher:
             note=f"Server at {path}",
         ).id
 
-    async def _token_scopes(self, server: Server, port: SpawnerPort) -> list[str]:
-        """Scopes of the server's own token, with ``!server`` spelled out."""
+    async def _token_scopes(self, server: Server, owner: User, port: SpawnerPort) -> list[str]:
+        """Scopes of the server's own token: what is wanted, cut down to what its owner holds."""
         wanted = await port.token_scopes()
-        if not wanted:
-            role = await self._database.read(lambda c: role_rows.find(c, SERVER_ROLE))
-            wanted = list(role.scopes) if role is not None else []
-        scopes = [
-            f"{scope}={server.full_name}" if scope.endswith("!server") else scope
-            for scope in wanted
-        ]
-        if ACTIVITY_SCOPE not in scopes:
-            scopes.append(ACTIVITY_SCOPE)
-        return scopes
+        role = await self._database.read(lambda c: role_rows.find(c, SERVER_ROLE))
+        held = await self._grants.held_by(owner)
+        client = Client("server", server.name, server.user_name)
+        return list(
+            scopes_for_server(
+                wanted,
+                client,
+                held.scopes,
+                default=role.scopes if role is not None else (),
+                catalogue=self._grants.catalogue,
+            )
+        )
 
-    async def reconcile_token(self, holding: Holding, port: SpawnerPort, given: str) -> None:
+    async def reconcile_token(
+        self, holding: Holding, owner: User, port: SpawnerPort, given: str
+    ) -> None:
         """Take over the token of a server that resumed with its own.
 
         Raises StartFailed when the token it reports belongs to somebody else.
@@ -146,13 +156,13 @@ class Launcher:
             return
         server = holding.server
         log.info("%r resumed with its own API token", server.full_name)
-        scopes = await self._token_scopes(server, port)
+        scopes = await self._token_scopes(server, owner, port)
         allowed = await port.oauth_scopes()
 
         def write(connection: Connection) -> int | None:
             if server.token_id is not None:
                 token_rows.remove(connection, [server.token_id])
-            bearer = token_rows.find(connection, hash_token(reported))
+            bearer = self._tokens.find_now(connection, reported)
             if bearer is not None and bearer.token.user_id != server.user_id:
                 token_rows.remove(connection, [bearer.token.id])
                 return None
@@ -170,14 +180,17 @@ class Launcher:
             raise StartFailed("The server reports an API token that belongs to somebody else")
         holding.update(token_id=token_id)
 
-    def close(self, connection: Connection, server: Server) -> None:
-        """End the credentials, in the transaction of the caller."""
+    def close(self, connection: Connection, server: Server) -> list[int]:
+        """End the credentials, in the transaction of the caller; ids of ended tokens."""
+        ended = []
         if server.token_id is not None:
             token_rows.remove(connection, [server.token_id])
+            ended.append(server.token_id)
         if server.oauth_client_id is not None:
-            oauth_rows.remove_clients(connection, [server.oauth_client_id])
+            ended += oauth_rows.remove_clients(connection, [server.oauth_client_id])
         server_rows.edit(connection, server.id, token_id=None, oauth_client_id=None)
+        return ended
 
-    def forget(self, server: Server) -> None:
-        """Tell caches that the credentials of a server are gone."""
-        self._bus.publish(Message(Topic.CREDENTIALS, f"user:{server.user_id}"))
+    def forget(self, token_ids: Collection[int]) -> None:
+        """Nobody is to answer for these tokens from memory any more."""
+        self._tokens.forget(token_ids)

@@ -67,7 +67,6 @@ class Removals:
         await port.delete_forever()
         self._factory.forget(server.id)
         await self._database.write(lambda c: server_rows.remove(c, server.id))
-        self._launcher.forget(server)
 
     async def delete_user(self, user: User, timeout_s: float) -> bool:
         """Stop all servers of a user and delete it; False when that goes on after ``timeout_s``."""

@@ -19,12 +19,12 @@ from perijove.domain.events import Message, Topic
 from perijove.domain.ports import Launch, SpawnerFactory, SpawnerPort
 from perijove.domain.servers import Failure, Server, State, Wish
 from perijove.kit.aio import Tasks
+from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
 from perijove.servers import lifecycle
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.lifecycle import Move
-from perijove.routes.probe import Prober
 from perijove.servers.progress import failed_event, ready_event
 from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
@@ -153,7 +153,7 @@ class Runner:
         port = work.factory.open(holding.server, user, groups, fresh=True)
         holding.port = port
         port.set_progressing("spawn", ready=False)
-        token = await work.launcher.open(holding, port)
+        token = await work.launcher.open(holding, user, port)
         launch = Launch(
             server=holding.server,
             user=user,
@@ -164,7 +164,7 @@ class Runner:
         )
         await port.prepare(launch)
         url = await self._plugin_start(holding, port)
-        await work.launcher.reconcile_token(holding, port, token)
+        await work.launcher.reconcile_token(holding, user, port, token)
         await self._move(
             holding, Move.RETURN, url=url, plugin_state=port.state(), host=port.local_host
         )
@@ -309,7 +309,7 @@ class Runner:
         keep = port is not None and port.will_resume
         state = port.state() if port is not None else {}
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[int]:
             event_rows.append(connection, server.id, events)
             server_rows.move(
                 connection,
@@ -325,16 +325,15 @@ class Runner:
                 plugin_state=state,
                 failure=failure.as_json() if failure else None,
             )
-            if not keep:
-                self._work.launcher.close(connection, server)
+            return [] if keep else self._work.launcher.close(connection, server)
 
-        await self._work.database.write(write)
+        ended = await self._work.database.write(write)
         self._work.factory.forget(server.id)
         holding.port = None
         holding.update(state=State.STOPPED, wanted=Wish.DOWN, failure=failure, url=None)
         self._holdings.drop(holding)
         self._tell(holding)
-        self._work.launcher.forget(server)
+        self._work.launcher.forget(ended)
 
     # -- moves ------------------------------------------------------------
 

@@ -20,10 +20,10 @@ from perijove.domain.events import Topic
 from perijove.domain.ports import SpawnerFactory, SpawnerPort
 from perijove.domain.servers import Failure, Server, State, Wish
 from perijove.kit.aio import Tasks
+from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
-from perijove.routes.probe import Prober
 from perijove.servers.runner import Runner
 from perijove.store import servers as server_rows
 from perijove.store.engine import Database

@@ -157,8 +157,7 @@ async def test_another_spawner_object_finds_the_process_by_its_state(make: Any) 
 def orphan() -> int:
     """The id of a running process that is no child of this one."""
     script = (
-        "import subprocess, sys\n"
-        "print(subprocess.Popen(sys.argv[1:], stdout=-3, stderr=-3).pid)"
+        "import subprocess, sys\nprint(subprocess.Popen(sys.argv[1:], stdout=-3, stderr=-3).pid)"
     )
     printed = subprocess.run(
         [sys.executable, "-c", script, "sleep", "60"], capture_output=True, text=True, check=True

@@ -102,6 +102,7 @@ def _operation(declared: Declared, path: str) -> dict[str, Any]:
         {
             "name": parameter.name,
             "in": "query",
+            "required": parameter.required,
             "description": parameter.description,
             "schema": {"type": parameter.kind},
         }

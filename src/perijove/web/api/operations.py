@@ -34,6 +34,7 @@ class Parameter:
     name: str
     kind: Literal["string", "integer", "boolean"]
     description: str
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,8 @@ async def create_server(call: Call) -> Response:
 )
 async def start_server(call: Call) -> Response:
     """Start a server, creating a named one; 202 when it takes longer than a moment."""
-    detail, name, _ = await _find(call, "POST")
+    detail, name, before = await _find(call, "POST")
+    joined = before is not None and before.pending == "spawn"
     _require_named_enabled(call, name)
     options, display_name = await _start_arguments(call)
     await require_fresh(call, detail.user, "spawn")
@@ -125,6 +126,9 @@ async def start_server(call: Call) -> Response:
         named_limit=await named_limit(call),
         request=call.request,
     )
+    if joined:
+        # Whoever asked first waits for it.
+        return Response(status_code=202, media_type="text/plain")
     server = await rooms.commands.wait_started(server, rooms.settings.limits.slow_spawn_timeout_s)
     return Response(status_code=201 if server.ready else 202, media_type="text/plain")
 
@@ -197,6 +201,8 @@ async def stop_server(call: Call) -> Response:
     timeout_s = rooms.settings.limits.slow_stop_timeout_s
     if body.remove:
         done = await rooms.removals.remove_server(server, timeout_s)
+    elif server.pending == "stop":
+        done = False
     elif server.active:
         await rooms.commands.request_stop(server)
         done = await rooms.commands.wait_stopped(server, timeout_s)

@@ -69,7 +69,7 @@ async def add_service(call: Call) -> Response:
     """A service that runs elsewhere, kept across restarts; it gets no more than the caller has."""
     name = await _require(call, "POST")
     body = await read_body(call, models.ServiceRequest, "service")
-    if body is None or not body.model_fields_set:
+    if body is None:
         raise InvalidInput("The body must describe the service, as in {'url': 'http://...'}")
     spec = read_addition(name, body.model_dump())
     maker = call.caller.user or call.caller.service

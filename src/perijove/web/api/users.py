@@ -219,6 +219,7 @@ def _moment(text: str) -> datetime:
     "Nothing (kept for old clients)",
     answers={200: None},
     errors=(403, 404),
+    deprecated=True,
 )
 async def grant_admin_access(call: Call) -> Response:
     """Had an effect long ago; scopes say now who may open whose server."""

@@ -24,7 +24,7 @@ MAX_TOKEN_FORM_BYTES = 64 * 1024
 
 AUTHORIZE = "/oauth2/authorize"
 ARRIVAL = (
-    Parameter("client_id", "string", "the client that asks (required)"),
+    Parameter("client_id", "string", "the client that asks", required=True),
     Parameter("redirect_uri", "string", "where to go back to; must be the registered one"),
     Parameter("response_type", "string", "code"),
     Parameter("state", "string", "comes back unchanged"),
