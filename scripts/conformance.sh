@@ -31,7 +31,7 @@ if [ "${1:-}" = --real ]; then
     PEER_SINGLEUSER=$2
     export PEER_SINGLEUSER
     shift 2
-    name=real-$(printf '%s' "$PEER_SINGLEUSER" | tr -cs 'A-Za-z0-9.' - | tail -c 60)
+    name=real-$(basename "$(dirname "$(dirname "${PEER_SINGLEUSER%% *}")")")-$(basename "${PEER_SINGLEUSER%% *}")
     set -- -m realserver "$@"
 fi
 report=$reports/$name.json

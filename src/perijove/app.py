@@ -20,6 +20,7 @@ from perijove.domain.settings import Settings
 from perijove.kit.aio import Tasks
 from perijove.kit.clock import parse_time
 from perijove.people import purge
+from perijove.people.activity import Kind
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
 from perijove.telemetry import metrics
@@ -131,11 +132,11 @@ class HubProcess:
         self._then("listener", listener.close)
         self._then("background", self._tasks.close)
         await built.sweep.claim()
+        self._then("services", built.supervisor.close)
+        await built.supervisor.start()
         await built.rooms.reconciler.check()
         built.sweep.start()
         await self._adopt(built)
-        await built.supervisor.start()
-        self._then("services", built.supervisor.close)
         await built.rooms.reconciler.check()
         self._start_duties(built)
 
@@ -228,8 +229,8 @@ class HubProcess:
             server = by_spec.get(spec)
             moment = _moment(route.data.get("last_activity"))
             if server is not None and moment is not None:
-                built.rooms.activity.note_server(server.id, moment)
-                built.rooms.activity.note_user(server.user_id, moment)
+                built.rooms.activity.saw(Kind.SERVER, server.id, moment)
+                built.rooms.activity.saw(Kind.USER, server.user_id, moment)
 
     # -- requests to end --------------------------------------------------
 

@@ -1,19 +1,16 @@
 """Fixtures for the proxy: one in this process, on both event loops, before a scripted server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import uvloop
 from proxy_kit import Rig, ScriptedServer, running_proxy
 
 
-@pytest.fixture(params=["uvloop", "asyncio"], scope="session")
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run each asynchronous test on uvloop and on the standard loop."""
-    if request.param == "uvloop":
-        return uvloop.EventLoopPolicy()
-    return asyncio.DefaultEventLoopPolicy()
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

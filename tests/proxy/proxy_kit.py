@@ -14,6 +14,9 @@ from perijove.proxy.limits import Limits
 from perijove.proxy.main import Proxy
 from perijove.proxy.options import Address, Options
 
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
+
 LIMIT_S = 10.0
 """How long a test waits for anything."""
 
@@ -38,7 +41,16 @@ def post(path: bytes, body: bytes, extra: bytes = b"") -> bytes:
 def post_chunked(path: bytes, *chunks: bytes, extra: bytes = b"") -> bytes:
     """A POST in chunks."""
     coded = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
-    return b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n" + extra + b"\r\n" + coded
+    return (
+        b"POST "
+        + path
+        + b" HTTP/1.1\r\n"
+        + HOST
+        + b"Transfer-Encoding: chunked\r\n"
+        + extra
+        + b"\r\n"
+        + coded
+    )
 
 
 async def until(condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
@@ -71,7 +83,7 @@ class Answer:
 class Client:
     """A connection to the proxy."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: Reader, writer: Writer) -> None:
         self.reader = reader
         self.writer = writer
 
@@ -178,6 +190,55 @@ class Seen:
         return Answer(0, self.head, b"").field(name)
 
 
+CANNED: dict[str, tuple[bytes, bool]] = {
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+    "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n", True),
+    "500": (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", True),
+    "eof": (b"HTTP/1.1 200 OK\r\n\r\nuntil eof", False),
+    "http10": (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", False),
+    "close": (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", False),
+    "named": (
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Private\r\nX-Private: 1\r\n"
+        b"Keep-Alive: 5\r\nContent-Length: 0\r\n\r\n",
+        True,
+    ),
+    "early_hints": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone",
+        True,
+    ),
+    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", False),
+    "cut_chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nonly this",
+        False,
+    ),
+    "drop": (b"", False),
+    "both": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        True,
+    ),
+    "two_lengths": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+        True,
+    ),
+    "odd_coding": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", True),
+    "odd_chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n", True),
+    "garbage": (b"this is no HTTP\r\n\r\n", True),
+    "extra": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        b"HTTP/1.1 200 EVIL\r\nContent-Length: 4\r\n\r\nEVIL",
+        True,
+    ),
+    "refuse": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", True),
+    "unasked": (
+        b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        b"HTTP/1.1 200 EVIL\r\n",
+        True,
+    ),
+}
+"""Answers by word, and whether the server keeps the connection."""
+
+
 class ScriptedServer:
     """Answers by the last word of the path; remembers requests and connections."""
 
@@ -214,7 +275,7 @@ class ScriptedServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: Reader, writer: Writer) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -231,17 +292,21 @@ class ScriptedServer:
             with contextlib.suppress(ConnectionError):
                 writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _one(self, reader: Reader, writer: Writer) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
         seen = Seen(head, b"")
         self.seen.append(seen)
         word = seen.target.split(b"?")[0].rsplit(b"/", 1)[-1].decode()
-        script = getattr(self, f"_do_{word}", self._do_echo)
-        go_on: bool = await script(seen, reader, writer)
+        go_on = True
+        if word in CANNED:
+            answer, go_on = CANNED[word]
+            writer.write(answer)
+        else:
+            go_on = await getattr(self, f"_do_{word}", self._do_echo)(seen, reader, writer)
         await writer.drain()
         return go_on
 
-    async def _body(self, seen: Seen, reader: asyncio.StreamReader) -> bytes:
+    async def _body(self, seen: Seen, reader: Reader) -> bytes:
         if seen.field(b"transfer-encoding") == b"chunked":
             raw = b""
             while True:
@@ -258,10 +323,12 @@ class ScriptedServer:
         return seen.body
 
     @staticmethod
-    def _ok(writer: asyncio.StreamWriter, body: bytes, extra: bytes = b"") -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), extra, body))
+    def _ok(writer: Writer, body: bytes, extra: bytes = b"") -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), extra, body)
+        )
 
-    async def _do_echo(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_echo(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         body = await self._body(seen, reader)
         if seen.head.startswith(b"HEAD "):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
@@ -269,7 +336,7 @@ class ScriptedServer:
             self._ok(writer, seen.head + body)
         return True
 
-    async def _do_sink(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_sink(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         if seen.field(b"expect"):
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         left = int(seen.field(b"content-length") or 0)
@@ -284,96 +351,40 @@ class ScriptedServer:
         self._ok(writer, digest.hexdigest().encode())
         return True
 
-    async def _do_204(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        return True
-
-    async def _do_304(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n")
-        return True
-
-    async def _do_500(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n")
-        return True
-
-    async def _do_redirect(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_redirect(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         where = b"http://127.0.0.1:%d/t/there?a=1" % self.port
         writer.write(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % where)
         return True
 
-    async def _do_chunked(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_chunked(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n")
         await writer.drain()
         await asyncio.sleep(0.01)
         writer.write(b"5;ext=1\r\nworld\r\n0\r\nTrailer-A: b\r\n\r\n")
         return True
 
-    async def _do_eof(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\nuntil eof")
-        return False
-
-    async def _do_http10(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc")
-        return False
-
-    async def _do_close(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc")
-        return False
-
-    async def _do_named(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        self._ok(writer, b"", b"Connection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\n")
-        return True
-
-    async def _do_early_hints(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
-        self._ok(writer, b"done")
-        return True
-
-    async def _do_cut(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
-        return False
-
-    async def _do_cut_chunks(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nonly this")
-        return False
-
-    async def _do_bad_chunks(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_bad_chunks(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         await writer.drain()
         await self.gate.wait()
         writer.write(b"0x5\r\nhello\r\n0\r\n\r\n")
         return True
 
-    async def _do_drop(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        return False
-
-    async def _do_both(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-        return True
-
-    async def _do_garbage(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"this is no HTTP\r\n\r\n")
-        return True
-
-    async def _do_extra(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 EVIL\r\nContent-Length: 4\r\n\r\nEVIL")
-        return True
-
-    async def _do_late_extra(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_late_extra(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         self._ok(writer, b"ok")
         await writer.drain()
         await self.gate.wait()
         writer.write(b"HTTP/1.1 200 EVIL\r\nContent-Length: 4\r\n\r\nEVIL")
         return True
 
-    async def _do_once(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_once(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Answer, and drop the connection when the next request comes."""
         self._ok(writer, b"once")
         await writer.drain()
         await reader.readuntil(b"\r\n\r\n")
         return False
 
-    async def _do_gated(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_gated(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Answer when the test opens the gate, unless the connection ends before."""
         gate = asyncio.ensure_future(self.gate.wait())
         end = asyncio.ensure_future(reader.read(1))
@@ -386,7 +397,7 @@ class ScriptedServer:
         await writer.drain()
         return False
 
-    async def _do_early(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_early(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Refuse at once, without reading the body."""
         body = b"too much" * 1000
         writer.write(b"HTTP/1.1 413 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
@@ -394,7 +405,7 @@ class ScriptedServer:
         await self.gate.wait()
         return False
 
-    async def _do_big(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_big(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """64 MiB; ``received`` counts what has left here."""
         size = 64 << 20
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
@@ -405,7 +416,7 @@ class ScriptedServer:
             self.received += len(block)
         return True
 
-    async def _do_stream(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_stream(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Events for as long as the other side is there."""
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not reader.at_eof():
@@ -414,10 +425,12 @@ class ScriptedServer:
             await asyncio.sleep(0.01)
         return False
 
-    async def _do_ws(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_ws(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Agree to the upgrade and send everything back."""
         key = seen.field(b"sec-websocket-key") or b""
-        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        accept = base64.b64encode(
+            hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        )
         writer.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: %s\r\n\r\n" % accept
@@ -430,21 +443,13 @@ class ScriptedServer:
         await writer.drain()
         return False
 
-    async def _do_ws_leaves(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _do_ws_leaves(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Agree to the upgrade, and go away when the gate opens."""
         writer.write(b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi")
         await writer.drain()
         await self.gate.wait()
         writer.transport.abort()
         return False
-
-    async def _do_refuse(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope")
-        return True
-
-    async def _do_unasked(self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 EVIL\r\n")
-        return True
 
 
 @dataclass
@@ -479,7 +484,9 @@ class Rig:
         finally:
             client.close()
 
-    async def api(self, method: str, path: str, body: bytes = b"", token: str | None = TOKEN) -> Answer:
+    async def api(
+        self, method: str, path: str, body: bytes = b"", token: str | None = TOKEN
+    ) -> Answer:
         """One request to the REST API."""
         client = await self.connect(self.api_port)
         auth = f"Authorization: token {token}\r\n" if token is not None else ""

@@ -1,6 +1,7 @@
 """HTTP through the proxy, on real sockets: framing, reuse, streaming, ends."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 
@@ -60,7 +61,9 @@ async def test_a_chunked_body_passes_unchanged_in_any_pieces(rig: Rig) -> None:
     client = await rig.connect()
     raw = post_chunked(b"/t/echo", b"hello", b"w" * 20)
     await client.send(*[raw[at : at + 3] for at in range(0, len(raw), 3)])
-    assert (await client.answer()).body.endswith(b"5\r\nhello\r\n14\r\n" + b"w" * 20 + b"\r\n0\r\n\r\n")
+    assert (await client.answer()).body.endswith(
+        b"5\r\nhello\r\n14\r\n" + b"w" * 20 + b"\r\n0\r\n\r\n"
+    )
     assert (await client.ask(get(b"/t/204"))).status == 204
 
 
@@ -118,7 +121,9 @@ async def test_a_server_that_closes_need_not_close_the_client(rig: Rig, word: by
 
 async def test_answers_without_body_leave_the_connection_in_step(rig: Rig) -> None:
     client = await rig.connect()
-    await client.send(get(b"/t/204") + get(b"/t/304") + get(b"/t/echo", method=b"HEAD") + get(b"/t/echo"))
+    await client.send(
+        get(b"/t/204") + get(b"/t/304") + get(b"/t/echo", method=b"HEAD") + get(b"/t/echo")
+    )
     assert (await client.answer()).status == 204
     assert (await client.answer()).field(b"content-length") == b"77"
     assert (await client.answer(b"HEAD")).field(b"content-length") == b"5000"
@@ -159,10 +164,12 @@ async def test_a_response_that_breaks_off_ends_the_connection(rig: Rig, word: by
     assert b"503" not in whole
 
 
-@pytest.mark.parametrize("word", [b"drop", b"both", b"garbage", b"unasked"])
-async def test_a_response_that_cannot_be_trusted_is_503(rig: Rig, word: bytes) -> None:
+@pytest.mark.parametrize(
+    "word", ["drop", "both", "two_lengths", "odd_coding", "odd_chunk", "garbage", "unasked"]
+)
+async def test_a_response_that_cannot_be_trusted_is_503(rig: Rig, word: str) -> None:
     client = await rig.connect()
-    answer = await client.ask(get(b"/t/" + word))
+    answer = await client.ask(get(f"/t/{word}".encode()))
     assert answer.status == 503
     assert b"EVIL" not in answer.body
     assert (await client.ask(get(b"/t/204"))).status == 204
@@ -283,7 +290,8 @@ async def test_connection_fields_are_for_one_hop_only(rig: Rig) -> None:
     await client.send(
         get(
             b"/t/echo",
-            b"Connection: close, X-Secret, Host, Cookie\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+            b"Connection: close, X-Secret, Host, Cookie\r\nX-Secret: 1\r\n"
+            b"Keep-Alive: 5\r\nTE: trailers\r\n"
             b"Proxy-Authorization: Basic eA==\r\nProxy: http://evil\r\nCookie: a=1\r\n"
             b"X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: outer\r\n",
         )
@@ -330,7 +338,9 @@ async def test_an_early_answer_is_delivered_while_the_upload_runs(rig: Rig) -> N
 
 async def test_an_upload_for_a_dead_server_gets_its_503(rig: Rig) -> None:
     client = await rig.connect()
-    await client.send(b"POST /down/x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + bytes(200_000))
+    await client.send(
+        b"POST /down/x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + bytes(200_000)
+    )
     answer = await client.answer()
     assert answer.status == 503
     assert answer.field(b"connection") == b"close"
@@ -368,12 +378,12 @@ async def test_a_client_that_reads_no_answers_is_not_read_from(rig: Rig) -> None
     client.writer.transport.pause_reading()  # type: ignore[attr-defined]
     request = get(b"/nowhere/" + b"x" * 8000)
     sent = 0
-    with pytest.raises(TimeoutError):
-        while sent < 400_000:  # answers of some 800 MB if all were made
-            client.writer.write(request * 20)
-            sent += 20
-            async with asyncio.timeout(1.0):
-                await client.writer.drain()
+    while not client.writer.transport.get_write_buffer_size() > 1 << 20:
+        assert sent < 400_000  # answers of some 800 MB if all were made
+        client.writer.write(request * 20)
+        sent += 20
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.writer.drain(), 0.2)
     (connection,) = [c for c in rig.proxy.plane.clients if hasattr(c, "http11")]
     assert connection.transport.get_write_buffer_size() < 2 << 20  # type: ignore[attr-defined]
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
@@ -425,5 +435,3 @@ async def test_the_request_is_cut_off_when_the_server_resets(rig: Rig) -> None:
         await client.send(get(b"/t/cut"))
         await client.ended()
     assert (await rig.ask(get(b"/t/echo"))).status == 200
-
-

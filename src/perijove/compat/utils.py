@@ -4,6 +4,7 @@ Names, arguments and results are the interface; what they do is done by our own
 ``kit`` and ``plugins.net``.
 """
 
+import ast
 import asyncio
 import concurrent.futures
 import hashlib
@@ -43,6 +44,7 @@ __all__ = [
     "make_ssl_context",
     "maybe_future",
     "new_token",
+    "quote_for_traitlets",
     "random_port",
     "token_authenticated",
     "url_escape_path",
@@ -100,6 +102,15 @@ def compare_token(compare: str, token: str) -> bool:
     """Whether ``token`` has the salted hash ``compare``."""
     algorithm, rounds, salt, _ = compare.split(":")
     return hmac.compare_digest(compare, hash_token(token, salt, int(rounds), algorithm))
+
+
+def quote_for_traitlets(text: str) -> str:
+    """Text as a command-line value that traitlets reads as text, not as a number or list."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return text if isinstance(value, str) else repr(text)
 
 
 # -- waiting ------------------------------------------------------------------------

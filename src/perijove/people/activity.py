@@ -88,6 +88,10 @@ class Activity:
         """A token was used (now)."""
         self._note((Kind.TOKEN, token_id), when)
 
+    def saw(self, kind: Kind, key: int, when: datetime) -> None:
+        """Somebody else (the proxy) saw something active at this moment; any advance counts."""
+        self._keep((kind, key), when)
+
     def note_bearer(self, bearer: Bearer) -> None:
         """A token was used: its own activity, and its owner's if a person stands behind it."""
         self.note_token(bearer.token.id)

@@ -8,102 +8,57 @@ in order; the next one is looked at when the answer to the last is written.
 
 import asyncio
 import logging
-from math import inf
-from typing import cast
 
 from perijove.proxy import replies, rewrite, tunnel
 from perijove.proxy.errors import Page
-from perijove.proxy.forward import Upstream, borrow, connect
+from perijove.proxy.forward import borrow, connect
 from perijove.proxy.framing import BadChunks, Chunks
 from perijove.proxy.head import Request, Response, read_request
-from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES, WRITE_BUFFER_BYTES
+from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES
+from perijove.proxy.line import (
+    CHUNKED,
+    CLOSED,
+    HEAD,
+    HOLD_CONNECT,
+    HOLD_PIPELINE,
+    HOLD_SERVER,
+    HOLD_SLOW,
+    LENGTH,
+    LINGER,
+    WAIT,
+    ClientLine,
+)
 from perijove.proxy.plane import Plane, loggable
 from perijove.proxy.refusals import Refused
 from perijove.proxy.table import Route
 
 log = logging.getLogger("perijove.proxy")
 
-HEAD, LENGTH, CHUNKED, WAIT, LINGER, CLOSED = range(6)
-"""A head is due; a body runs; the answer is due; the end is near; it is over."""
-
-_HOLD_PIPELINE, _HOLD_CONNECT, _HOLD_SERVER, _HOLD_SLOW = 1, 2, 4, 8
-"""Reasons for not reading: early requests, no server yet, a slow server, a slow client."""
-
 _HEALTH = b"/_chp_healthz"
-_PROBE_S = 5.0
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(ClientLine):
     """One connection on the public port."""
 
     __slots__ = (
-        "_buffer",
-        "_chunks",
-        "_eof",
-        "_fetching",
-        "_forwarding",
-        "_held",
-        "_left",
-        "_opening",
-        "_outgoing",
-        "_partial",
-        "_pending",
-        "_plane",
-        "_request",
-        "_responding",
-        "_retried",
-        "_route",
-        "_secure",
-        "_server",
-        "_serving",
-        "_state",
-        "_touched",
-        "deadline",
-        "http11",
-        "is_head",
-        "keep",
-        "sent_all",
-        "transport",
-        "upgrade",
-        "write_paused",
+        "_chunks", "_left", "_outgoing", "_pending", "_request", "_retried", "_route", "_serving",
+        "is_head", "upgrade",
     )  # fmt: skip
 
-    transport: asyncio.Transport
-    _forwarding: rewrite.Forwarding
     _request: Request
 
     def __init__(self, plane: Plane, secure: bool) -> None:
-        self._plane = plane
-        self._secure = secure
-        self._state = HEAD
-        self._buffer = b""
-        self._held = 0
-        self._partial = self._serving = self._eof = self._responding = self._retried = False
+        super().__init__(plane, secure)
+        self._serving = self._retried = False
         self._route: Route | None = None
-        self._server: Upstream | None = None
-        self._opening: asyncio.Task[None] | None = None
-        self._fetching: asyncio.Task[None] | None = None
         self._outgoing = b""
         self._pending: list[bytes] | None = None
         self._chunks: Chunks | None = None
         self._left = 0
-        self._touched = plane.now
-        self.deadline = plane.now + plane.limits.head_s
-        self.http11 = self.keep = self.sent_all = True
-        self.is_head = self.write_paused = False
+        self.is_head = False
         self.upgrade: bytes | None = None
 
-    # -- transport callbacks --------------------------------------------------
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection in, or turn it away when there are too many."""
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
-        self._forwarding = rewrite.Forwarding(client_ip(transport), self._secure)
-        if not self._plane.admit(self):
-            self._state = LINGER
-            self.transport.write(replies.reply(503, keep=False))
-            self.transport.close()
-
+    # -- bytes and requests ---------------------------------------------------
     def data_received(self, data: bytes) -> None:
         """Bytes from the client; the state says what they are."""
         self._touched = self._plane.now
@@ -130,43 +85,8 @@ class ClientConnection(asyncio.Protocol):
         elif state == WAIT:
             self._buffer += data
             if len(self._buffer) > PIPELINE_BYTES:
-                self._hold(_HOLD_PIPELINE)
+                self._hold(HOLD_PIPELINE)
 
-    def eof_received(self) -> bool:
-        """The client sends no more. What it asked for completely is still answered."""
-        if self._secure:  # a TLS transport cannot be kept half open
-            return False
-        self._eof = True
-        if self._state == WAIT:
-            self.deadline = min(self.deadline, self._plane.now + self._plane.body_watch_s)
-            return True
-        if self._state in (LENGTH, CHUNKED):
-            self.abort()
-        return self._state == HEAD and bool(self._held)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone: its exchange ends with it."""
-        self._plane.clients.discard(self)
-        self._state = CLOSED
-        self._buffer = b""
-        self._drop_server()
-
-    def pause_writing(self) -> None:
-        """The client does not take its answer: do not read more of it."""
-        self.write_paused = True
-        if self._server is not None:
-            tunnel.pause(self._server.transport)
-
-    def resume_writing(self) -> None:
-        """The client takes more again."""
-        self.write_paused = False
-        if self._server is not None:
-            tunnel.resume(self._server.transport)
-        if self._held & _HOLD_SLOW:
-            self._release(_HOLD_SLOW)
-            self._next()
-
-    # -- requests -------------------------------------------------------------
     def _serve(self, data: bytes) -> None:
         """Take one request after the other off ``data``, until one must be waited for."""
         self._serving = True
@@ -175,7 +95,7 @@ class ClientConnection(asyncio.Protocol):
                 if self.write_paused:
                     self._buffer = data
                     self.deadline = self._plane.now + self._plane.limits.stall_s
-                    self._hold(_HOLD_SLOW)
+                    self._hold(HOLD_SLOW)
                     return
                 if data[0] == 13 and data[:2] == b"\r\n":  # RFC 9112 section 2.2 allows one
                     data = data[2:]
@@ -277,7 +197,7 @@ class ClientConnection(asyncio.Protocol):
         head, self._outgoing = self._outgoing, b""
         self._server = server
         server.send(self, head + b"".join(pending) if pending else head)
-        self._release(_HOLD_CONNECT)
+        self._release(HOLD_CONNECT)
 
     # -- bodies ---------------------------------------------------------------
     def _take_chunks(self, data: bytes) -> None:
@@ -304,24 +224,13 @@ class ClientConnection(asyncio.Protocol):
             self._state = WAIT
             self.deadline = self._plane.now + self._plane.wait_watch_s
             if len(self._buffer) > PIPELINE_BYTES:
-                self._hold(_HOLD_PIPELINE)
+                self._hold(HOLD_PIPELINE)
         if self._server is not None:
             self._server.transport.write(data)
         elif self._pending is not None:
             self._pending.append(data)
-            self._hold(_HOLD_CONNECT)
+            self._hold(HOLD_CONNECT)
         # else the server has failed, and the rest of the body is of no use
-
-    def _hold(self, reason: int) -> None:
-        if not self._held:
-            tunnel.pause(self.transport)
-        self._held |= reason
-
-    def _release(self, reason: int) -> None:
-        if self._held & reason:
-            self._held &= ~reason
-            if not self._held:
-                tunnel.resume(self.transport)
 
     # -- what the server's connection tells (forward.Downstream) --------------
     def response_head(self, head: bytes, response: Response, dechunk: bool) -> bytes | None:
@@ -362,14 +271,6 @@ class ClientConnection(asyncio.Protocol):
         if status < 300 and self._route is not None:
             plane.activity.touch(self._route)
         self._after_answer(self.keep and self.sent_all)
-
-    def server_pauses(self) -> None:
-        """The server does not take the body as fast as it comes."""
-        self._hold(_HOLD_SERVER)
-
-    def server_resumes(self) -> None:
-        """The server takes more of the body again."""
-        self._release(_HOLD_SERVER)
 
     def server_failed(self, reason: str, may_retry: bool) -> None:
         """Ask again over a new connection if that is safe, else answer 503."""
@@ -416,7 +317,7 @@ class ClientConnection(asyncio.Protocol):
     def fail(self, code: int) -> None:
         """Answer with an error page; a websocket's handshake gets the bare status."""
         self._drop_server()
-        self._release(_HOLD_CONNECT | _HOLD_SERVER)
+        self._release(HOLD_CONNECT | HOLD_SERVER)
         if self.upgrade:
             self.keep = False
             self._answer(code, b"", "")
@@ -463,7 +364,7 @@ class ClientConnection(asyncio.Protocol):
         )
         self._linger()
 
-    # -- from one request to the next, and the end ----------------------------
+    # -- from one request to the next ------------------------------------------
     def _after_answer(self, keep: bool) -> None:
         if not keep:
             if self.sent_all and not self._buffer and not self._serving:
@@ -473,7 +374,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._state = HEAD
         self.deadline = self._plane.now + self._plane.settings.keep_alive_s
-        self._release(_HOLD_PIPELINE | _HOLD_SERVER)
+        self._release(HOLD_PIPELINE | HOLD_SERVER)
         self._next()
 
     def _next(self) -> None:
@@ -496,106 +397,3 @@ class ClientConnection(asyncio.Protocol):
         if self._server is not None:
             self._server.abort()
             self._server = None
-
-    def _linger(self) -> None:
-        """Read on for a moment after the last answer.
-
-        Closing with unread bytes makes the kernel send a reset, which can
-        overtake the answer (RFC 9112 section 9.6).
-        """
-        self._state = LINGER
-        self._buffer = b""
-        self._release(self._held)
-        self._touched = self._plane.now
-        self.deadline = self._plane.now + self._plane.limits.linger_s
-        if self._eof or self.transport.is_closing():
-            self._close()
-        elif self.transport.can_write_eof():
-            self.transport.write_eof()
-
-    def _close(self) -> None:
-        self._state = LINGER
-        self._touched = self._plane.now
-        self.deadline = self._plane.now + self._plane.limits.linger_s
-        self.transport.close()
-
-    # -- deadlines (plane.Watched) --------------------------------------------
-    def expire(self, now: float) -> None:
-        """A deadline has passed: end, or say when to look again."""
-        limits = self._plane.limits
-        if self._state == HEAD:
-            if self._partial:
-                self._refuse(Refused(408, "The request's header took too long."))
-            else:
-                self._close()
-        elif self._state == LINGER:
-            unsent = self.transport.get_write_buffer_size()
-            if unsent and now - self._touched < limits.stall_s:
-                self.deadline = now + limits.linger_s
-            elif self._secure and not self.transport.is_closing():
-                self._close()
-            else:
-                self.transport.abort()
-        elif self._state != CLOSED:
-            self._watch_exchange(now)
-
-    def _watch_exchange(self, now: float) -> None:
-        """Apply the time-outs that can end a running exchange."""
-        settings, limits = self._plane.settings, self._plane.limits
-        server_s = self._server.touched if self._server is not None else 0.0
-        silent_s = now - max(self._touched, server_s)
-        if settings.timeout_s and silent_s >= settings.timeout_s:
-            self.abort()
-            return
-        if settings.proxy_timeout_s and silent_s >= settings.proxy_timeout_s and self.sent_all:
-            if self._responding:
-                self.cut_off("the server was silent for too long")
-            elif self._fetching is None:
-                self.server_failed("the server was silent for too long", False)
-            return
-        if not self.sent_all:
-            limit_s = limits.stall_s if self._held else limits.body_idle_s
-            if now - self._touched >= limit_s:
-                self.abort()
-                return
-        elif self._eof and not self._watch_half_closed(silent_s):
-            return
-        watch_s = self._plane.wait_watch_s if self.sent_all else self._plane.body_watch_s
-        self.deadline = now + (min(watch_s, _PROBE_S) if self._eof else watch_s)
-
-    def _watch_half_closed(self, silent_s: float) -> bool:
-        """Whether a client that sends no more is still worth an answer.
-
-        One that has closed its connection altogether looks the same until
-        something is sent to it; then its kernel answers with a reset. An
-        interim response is something that may always be sent (RFC 9110
-        section 15.2). Where none can be, silence decides.
-        """
-        if self.http11 and not self._responding:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return True
-        if silent_s < self._plane.limits.half_open_s:
-            return True
-        self.abort()
-        return False
-
-    def shut(self) -> None:
-        """End when the exchange that runs is done, or now if there is none."""
-        self.keep = False
-        if self._state == HEAD and not self._buffer:
-            self._close()
-
-    def abort(self) -> None:
-        """End at once, without another byte."""
-        self._drop_server()
-        self._state = LINGER
-        self.deadline = inf
-        self.transport.abort()
-
-
-def client_ip(transport: asyncio.BaseTransport) -> bytes:
-    """The client's address for ``X-Forwarded-For``; ``unknown`` on a Unix socket."""
-    peer = transport.get_extra_info("peername")
-    if not isinstance(peer, tuple) or not peer:
-        return b"unknown"
-    return str(peer[0]).removeprefix("::ffff:").partition("%")[0].encode("ascii", "replace")

@@ -137,15 +137,17 @@ class Supervisor:
         self._tasks = Tasks("services")
 
     async def start(self) -> None:
-        """Start the managed ones, one after another, and look at the others.
+        """Start the managed ones, all at once, and look at the others.
 
         Raises ConfigError when a managed service does not come up.
         """
         for spec in self._specs:
-            if spec.managed:
-                await self._start_managed(spec)
-            elif spec.url:
+            if spec.url and not spec.managed:
                 self._tasks.spawn(self._look(spec), f"look at {spec.name!r}")
+        managed = [self._start_managed(spec) for spec in self._specs if spec.managed]
+        for failure in await asyncio.gather(*managed, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
 
     async def _start_managed(self, spec: ServiceSpec) -> None:
         secret = self._registry.secrets.get(spec.name, "")

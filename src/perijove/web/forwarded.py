@@ -1,8 +1,10 @@
 """Who the client really is, behind the proxy.
 
-The hub's own proxy adds ``X-Forwarded-For`` and ``X-Forwarded-Proto``; addresses
-of further trusted proxies (``trusted_downstream_ips``) are skipped from the
-right. What comes from somebody else's address is not believed.
+Requests reach the hub through its proxy, which adds the address it was asked
+from at the right end of ``X-Forwarded-For``. That one counts, whatever a client
+wrote before it; addresses of further trusted proxies (``trusted_downstream_ips``)
+are skipped. The hub's own port is not for the public: who can reach it directly
+can claim any address.
 """
 
 from collections.abc import MutableMapping

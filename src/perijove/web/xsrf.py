@@ -67,22 +67,25 @@ class Xsrf:
                 return str(network)
         return host
 
-    def cookie_value(self, request: Request) -> tuple[str, str] | None:
-        """The first ``_xsrf`` cookie with our signature: (raw value, identity)."""
+    def own_cookie(self, request: Request, identity: str) -> str | None:
+        """The ``_xsrf`` cookie that we made for this identity.
+
+        Others may lie beside it: from an earlier sign-in, or planted by another page.
+        """
+        wanted = identity.encode()
         for raw in cookies_of(request).get(XSRF, []):
-            identity = self._decode(raw)
-            if identity is not None:
-                return raw, identity
+            found = self._decode(raw)
+            if found is not None and hmac.compare_digest(found, wanted):
+                return raw
         return None
 
-    def _decode(self, raw: str) -> str | None:
+    def _decode(self, raw: str) -> bytes | None:
         try:
             padded = raw + "=" * (-len(raw) % 4)
             signed = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii")
         except ValueError:
             return None
-        value = self.jar.unsign(XSRF, signed, MAX_AGE_DAYS)
-        return value.decode("utf-8", "replace") if value is not None else None
+        return self.jar.unsign(XSRF, signed, MAX_AGE_DAYS)
 
     def new_value(self, identity: str) -> str:
         """A fresh cookie value for an identity."""
@@ -112,13 +115,9 @@ class Xsrf:
         given = argument or request.headers.get("x-xsrftoken") or request.headers.get("x-csrftoken")
         if not given:
             raise Forbidden(f"'_xsrf' argument missing from {request.method}")
-        cookie = self.cookie_value(request)
-        matches = (
-            cookie is not None
-            and hmac.compare_digest(cookie[0].encode(), given.encode("utf-8", "replace"))
-            and hmac.compare_digest(cookie[1].encode(), identity.encode())
-        )
-        if not matches:
+        cookie = self.own_cookie(request, identity)
+        sent = given.encode("utf-8", "replace")
+        if cookie is None or not hmac.compare_digest(cookie.encode("utf-8", "replace"), sent):
             raise Forbidden(f"XSRF cookie does not match {request.method} argument")
 
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from perijove import INTERFACE_VERSION
 from perijove.access.decide import THE_HUB
-from perijove.domain.errors import NotAuthenticated
+from perijove.domain.errors import InvalidInput, NotAuthenticated
 from perijove.telemetry import metrics
 from perijove.web.api.operations import operation, read_body
 from perijove.web.call import Call
@@ -16,7 +16,8 @@ from perijove.wire import models
 async def get_version(call: Call) -> Response:
     """The version, for everybody."""
     response = as_json({"version": INTERFACE_VERSION})
-    if "access-control-allow-origin" not in call.rooms.settings.pages.headers:
+    configured = {name.lower() for name in call.rooms.settings.pages.headers}
+    if "access-control-allow-origin" not in configured:
         response.headers["access-control-allow-origin"] = "*"
     return response
 
@@ -64,5 +65,10 @@ async def shut_down(call: Call) -> Response:
     """Stop the hub, and with it the proxy and the servers, as asked or configured."""
     await call.require_for("POST /shutdown", THE_HUB)
     body = await read_body(call, models.ShutdownRequest, "shutdown") or models.ShutdownRequest()
+    for name in body.model_fields_set:
+        if getattr(body, name) is None:
+            raise InvalidInput(
+                f"{name} must be true or false; leave it out to keep what is configured"
+            )
     await call.rooms.shutdown(body.proxy, body.servers)
     return as_json({"message": "Shutting down Hub"}, 202)

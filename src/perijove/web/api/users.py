@@ -181,6 +181,11 @@ async def delete_user(call: Call) -> Response:
     detail = await call.rooms.users.may_delete(name, by_admin=call.caller.admin)
     if call.caller.user is not None and call.caller.user.id == detail.user.id:
         raise InvalidInput("Cannot delete yourself!")
+    stopping = [server for server in detail.servers if server.pending == "stop"]
+    if stopping:
+        raise InvalidInput(
+            f"{stopping[0].full_name} is still stopping; try again when it has stopped"
+        )
     timeout_s = call.rooms.settings.limits.slow_stop_timeout_s
     done = await call.rooms.removals.delete_user(detail.user, timeout_s)
     return empty(204 if done else 202)

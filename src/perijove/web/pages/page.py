@@ -224,9 +224,9 @@ def xsrf_for(call: Call) -> tuple[str, bool]:
     user = call.caller.user
     session_id = call.session_id(call.caller)
     identity = xsrf.identity(call.request, session_id, user.cookie_id if user else None)
-    present = xsrf.cookie_value(call.request)
-    if present is not None and present[1] == identity:
-        return present[0], False
+    present = xsrf.own_cookie(call.request, identity)
+    if present is not None:
+        return present, False
     return xsrf.new_value(identity), True
 
 

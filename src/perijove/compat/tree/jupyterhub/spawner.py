@@ -1,5 +1,6 @@
 """Spawners."""
 
+from perijove.compat.utils import quote_for_traitlets as _quote_safe
 from perijove.plugins.local import (
     LocalProcessSpawner,
     SimpleLocalProcessSpawner,

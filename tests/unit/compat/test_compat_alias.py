@@ -1,0 +1,146 @@
+"""``import jupyterhub`` in the hub's process, tried in processes of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+INSTALL = "from perijove.compat import alias; alias.install()\n"
+
+
+def run(script: str, *paths: Path) -> str:
+    """What the script prints; fails with its errors."""
+    lines = "".join(f"import sys; sys.path.append({str(path)!r})\n" for path in paths)
+    done = subprocess.run(
+        [sys.executable, "-c", lines + script], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A directory with another jupyterhub distribution, and a plug-in of it."""
+    package = tmp_path / "jupyterhub"
+    package.mkdir()
+    (package / "__init__.py").write_text("__version__ = '5.0.0'\n")
+    (package / "orm.py").write_text("Base = object\n")
+    info = tmp_path / "jupyterhub-5.0.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jupyterhub\nVersion: 5.0.0\n")
+    (info / "entry_points.txt").write_text(
+        "[jupyterhub.authenticators]\ndummy = jupyterhub.auth:DummyAuthenticator\n"
+    )
+    return tmp_path
+
+
+def test_ours_wins_over_an_installed_one_whose_metadata_stay(installed: Path) -> None:
+    script = (
+        INSTALL
+        + "alias.install()\n"
+        + "import jupyterhub, importlib.metadata as m\n"
+        + "print(jupyterhub.__version__, jupyterhub.version_info[:3], m.version('jupyterhub'))\n"
+        + "[point] = [p for p in m.entry_points(group='jupyterhub.authenticators')"
+        + " if p.dist.name == 'jupyterhub']\n"
+        + "from perijove.plugins.simple_auth import DummyAuthenticator\n"
+        + "print(point.load() is DummyAuthenticator)\n"
+    )
+    assert run(script, installed).splitlines() == ["6.1.1 (6, 1, 1) 5.0.0", "True"]
+
+
+def test_what_we_lack_is_missing_and_never_taken_from_the_other_one(installed: Path) -> None:
+    script = (
+        INSTALL
+        + "import jupyterhub\n"
+        + "try:\n    import jupyterhub.no_such_module\n"
+        + "except ModuleNotFoundError as e: print(e.name)\n"
+        + "print(jupyterhub.__path__)"
+    )
+    lines = run(script, installed).splitlines()
+    assert lines[0] == "jupyterhub.no_such_module"
+    assert str(installed) not in lines[1]
+
+
+def test_it_refuses_to_start_after_the_other_one_was_imported(installed: Path) -> None:
+    script = (
+        "import jupyterhub\nfrom perijove.compat import alias\n"
+        "try:\n    alias.install()\nexcept RuntimeError as e:\n    print(e)"
+    )
+    assert "was imported from" in run(script, installed)
+
+
+def test_nothing_exists_twice() -> None:
+    script = INSTALL + (
+        "import importlib, pickle\n"
+        "from jupyterhub.spawner import Spawner, SimpleLocalProcessSpawner\n"
+        "import perijove.plugins.spawner as ours\n"
+        "assert Spawner is ours.Spawner\n"
+        "assert [c.__name__ for c in SimpleLocalProcessSpawner.__mro__[:3]] =="
+        " ['SimpleLocalProcessSpawner', 'LocalProcessSpawner', 'Spawner']\n"
+        "from jupyterhub.auth import PAMAuthenticator\n"
+        "assert [c.__name__ for c in PAMAuthenticator.__mro__[:3]] =="
+        " ['PAMAuthenticator', 'LocalAuthenticator', 'Authenticator']\n"
+        "from jupyterhub.handlers import BaseHandler, default_handlers\n"
+        "from jupyterhub.handlers.base import BaseHandler as B2\n"
+        "from jupyterhub.handlers.pages import default_handlers as d2\n"
+        "assert BaseHandler is B2 and default_handlers is d2\n"
+        "from jupyterhub.apihandlers import default_handlers as d3\n"
+        "from perijove.compat import api; assert d3 is api.default_handlers\n"
+        "assert pickle.loads(pickle.dumps(Spawner)) is Spawner\n"
+        "print('one')"
+    )
+    assert run(script) == "one"
+
+
+# Everything that popular plug-ins import and that the hub offers today.
+SURFACE = {
+    "jupyterhub": "__version__ version_info",
+    "jupyterhub._data": "DATA_FILES_PATH",
+    "jupyterhub.apihandlers": "APIHandler default_handlers",
+    "jupyterhub.apihandlers.base": "APIHandler PAGINATION_MEDIA_TYPE",
+    "jupyterhub.app": "JupyterHub",
+    "jupyterhub.auth": (
+        "Authenticator DummyAuthenticator LocalAuthenticator NullAuthenticator PAMAuthenticator"
+    ),
+    "jupyterhub.authenticators.shared": "SharedPasswordAuthenticator",
+    "jupyterhub.crypto": "CryptKeeper EncryptionUnavailable InvalidToken encrypt decrypt",
+    "jupyterhub.handlers": "BaseHandler LoginHandler LogoutHandler default_handlers",
+    "jupyterhub.handlers.base": "BaseHandler",
+    "jupyterhub.handlers.login": "LoginHandler LogoutHandler",
+    "jupyterhub.handlers.pages": "HomeHandler SpawnHandler",
+    "jupyterhub.handlers.static": "CacheControlStaticFilesHandler LogoHandler",
+    "jupyterhub.log": "CoroutineLogFormatter",
+    "jupyterhub.metrics": (
+        "PROXY_ADD_DURATION_SECONDS RUNNING_SERVERS SERVER_SPAWN_DURATION_SECONDS "
+        "ServerSpawnFailureReason ServerSpawnStatus"
+    ),
+    "jupyterhub.objects": "Hub Server",
+    "jupyterhub.proxy": "ConfigurableHTTPProxy Proxy",
+    "jupyterhub.scopes": "expand_scopes has_scope needs_scope",
+    "jupyterhub.services.auth": (
+        "HubAuth HubAuthenticated HubOAuth HubOAuthCallbackHandler HubOAuthenticated"
+    ),
+    "jupyterhub.spawner": (
+        "LocalProcessSpawner SimpleLocalProcessSpawner SpawnException Spawner _quote_safe "
+        "set_user_setuid"
+    ),
+    "jupyterhub.traitlets": "ByteSpecification Callable Command EntryPointType URLPrefix",
+    "jupyterhub.user": "User",
+    "jupyterhub.utils": (
+        "AnyTimeoutError admin_only exponential_backoff get_browser_protocol isoformat "
+        "iterate_until make_ssl_context maybe_future new_token random_port token_authenticated "
+        "url_escape_path url_path_join utcnow wait_for_http_server wait_for_server"
+    ),
+}
+
+
+def test_every_name_that_plugins_import_is_there() -> None:
+    script = INSTALL + (
+        "import importlib, json, sys\n"
+        f"for module, names in {SURFACE!r}.items():\n"
+        "    loaded = importlib.import_module(module)\n"
+        "    for name in names.split():\n"
+        "        if not hasattr(loaded, name): print(module, name)\n"
+    )
+    assert run(script) == ""

@@ -1,0 +1,139 @@
+"""The whole hub application in this process, without a proxy and without listening.
+
+Everything is real (configuration, database, rooms, ASGI application) except the
+proxy, which only remembers its routes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from perijove.access.decide import Grant
+from perijove.building import Built, build
+from perijove.config.hub import JupyterHub
+from perijove.config.load import load_hub
+from perijove.config.settings import build_settings
+from perijove.domain.errors import PluginError
+from perijove.domain.routes import Route
+from perijove.domain.servers import Server
+from perijove.domain.users import User
+from perijove.people.tokens import TokenRequest
+from perijove.store import servers as server_rows
+
+ROOT = "root-token-0123456789"
+
+CONFIG = f"""
+from perijove.plugins.simple_auth import DummyAuthenticator
+
+c = get_config()
+c.JupyterHub.authenticator_class = DummyAuthenticator
+c.Authenticator.allow_all = True
+c.Authenticator.admin_users = {{"admin"}}
+c.JupyterHub.services = [{{"name": "root", "api_token": {ROOT!r}, "admin": True}}]
+"""
+
+
+@dataclass
+class RecordingProxy:
+    """Remembers its routes; can be made to fail."""
+
+    table: dict[str, Route] = field(default_factory=dict)
+    down: bool = False
+
+    def _must_be_up(self) -> None:
+        if self.down:
+            raise PluginError("RecordingProxy", "add_route", "it is down")
+
+    async def add_route(self, route: Route) -> None:
+        self._must_be_up()
+        self.table[route.routespec] = route
+
+    async def delete_route(self, routespec: str) -> None:
+        self._must_be_up()
+        self.table.pop(routespec, None)
+
+    async def routes(self) -> dict[str, Route]:
+        self._must_be_up()
+        return dict(self.table)
+
+
+class Api(httpx.AsyncClient):
+    """A client of the API, maybe with a token. Paths are below ``/hub/api``."""
+
+    def __init__(self, application: Any, token: str | None = None) -> None:
+        headers = {"Authorization": f"token {token}"} if token else {}
+        super().__init__(
+            transport=httpx.ASGITransport(app=application),
+            base_url="http://hub.test/hub/api",
+            headers=headers,
+        )
+
+
+class WebHouse:
+    """One hub, made by ``open``."""
+
+    def __init__(self, built: Built) -> None:
+        self.built = built
+        self.rooms = built.rooms
+        self.proxy = RecordingProxy()
+        built.rooms.proxy = self.proxy  # type: ignore[assignment]
+        self.root = self.api(ROOT)
+
+    @classmethod
+    async def open(cls, folder: Path, settings: str = "") -> "WebHouse":
+        """A hub with its files in ``folder`` and these lines in its configuration."""
+        database = f"c.JupyterHub.db_url = 'sqlite:///{folder / 'hub.sqlite'}'\n"
+        secret = f"c.JupyterHub.cookie_secret_file = {str(folder / 'secret')!r}\n"
+        file = folder / "config.py"
+        file.write_text(CONFIG + database + secret + settings)
+        try:
+            loaded = load_hub(["-f", str(file)], start_log=False)
+            built = await build(
+                loaded,
+                build_settings(loaded.hub),
+                on_lease_lost=lambda: None,
+                on_failure_limit=lambda code: None,
+                shutdown=_no_shutdown,
+            )
+        finally:
+            JupyterHub.clear_instance()
+        await built.prepare()
+        return cls(built)
+
+    def api(self, token: str | None = None) -> Api:
+        """A client with this token."""
+        return Api(self.built.application, token)
+
+    async def add_user(self, name: str) -> User:
+        """A new person."""
+        (made,) = await self.rooms.users.create([name], by_admin=True)
+        return made.user
+
+    async def as_user(self, name: str, scopes: Sequence[str] | None = None) -> Api:
+        """A client with a token of this person, limited to ``scopes`` if given."""
+        user = await self.rooms.users.find(name)
+        assert user is not None
+        asked = TokenRequest(scopes=("inherit",) if scopes is None else tuple(scopes))
+        return self.api((await self.rooms.tokens.request(user, asked)).secret)
+
+    async def add_server(self, user: User, name: str = "") -> Server:
+        """A stopped server."""
+        return await self.built.database.write(lambda c: server_rows.create(c, user.id, name, None))
+
+    async def close(self) -> None:
+        """Close everything."""
+        await self.rooms.activity.close()
+        await self.built.close_clients()
+        self.built.database.close()
+
+
+async def _no_shutdown(proxy: bool | None, servers: bool | None) -> None:
+    raise AssertionError("nothing here shuts the hub down")
+
+
+def grant(*scopes: str) -> Grant:
+    """A grant of expanded scopes."""
+    return Grant.of(scopes)
