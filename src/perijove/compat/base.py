@@ -148,7 +148,8 @@ class BaseHandler(VisitorMethods, RequestHandler):
             return {"type": "http.request", "body": body, "more_body": False}
 
         request = Request(connection.scope, receive)
-        return Call(request, dict(self.path_kwargs or {}), self._hub_services.rooms)
+        names = getattr(self, "path_kwargs", None)  # absent in a handler that stands for a request
+        return Call(request, dict(names or {}), self._hub_services.rooms)
 
     async def get_current_user(self) -> Any:
         """Who calls, found out once per request; None for strangers."""

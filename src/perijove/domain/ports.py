@@ -142,8 +142,11 @@ class SpawnerPort(Protocol):
         """The last event, as the operator's hook wants it."""
         ...
 
-    async def options_form(self) -> str:
-        """HTML of the options form; empty when there is none. Runs auth_state_hook first."""
+    async def options_form(self, request: object | None = None) -> str:
+        """HTML of the options form; empty when there is none. Runs auth_state_hook first.
+
+        ``request`` is the web request that shows the form (opaque here).
+        """
         ...
 
     async def options_from_form(self, form: FormData) -> dict[str, Any]:
@@ -306,6 +309,10 @@ class ProxyPort(Protocol):
 
     async def stop(self) -> None:
         """Stop it."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it; if it runs, it goes on routing."""
         ...
 
     async def add_route(self, route: Route) -> None:

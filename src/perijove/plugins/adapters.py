@@ -236,6 +236,7 @@ class ProxyAdapter:
         Raises ConfigError when its configuration cannot be used.
         """
         self.class_name = kind.__name__
+        self._context = context
         arguments: dict[str, Any] = {
             **_owner(context),
             "db_factory": lambda: context.db,
@@ -243,8 +244,6 @@ class ProxyAdapter:
             "app": context.app,
             **options,
         }
-        if context.proxy_secret and "auth_secret" in kind.class_trait_names():
-            arguments["auth_secret"] = context.proxy_secret
         with _configuring(kind):
             self.proxy = kind(**arguments)
 
@@ -264,6 +263,9 @@ class ProxyAdapter:
 
     async def start(self) -> None:
         """Start the proxy and wait until it takes requests."""
+        if self.proxy.has_trait("auth_secret"):
+            # The next hub makes the same token of it, and can take over this proxy.
+            self.proxy.set_trait("auth_secret", self._context.settings.get("cookie_secret", b""))
         await ask(self.proxy, "start")
 
     async def stop(self) -> None:

@@ -325,9 +325,7 @@ class HubContext:
     and ``server_ended`` hear of a server whose plug-in changed its address or
     found it dead; they take the server's id and must not block.
     ``database`` is for the hub's own handlers that plug-ins inherit and whose
-    methods cannot wait. ``proxy_secret`` outlives the hub's process: from it comes the token of the
-    proxy's API where the operator has set none, so that the next hub can take
-    over a proxy that runs on.
+    methods cannot wait.
     """
 
     address: HubAddress
@@ -348,7 +346,6 @@ class HubContext:
     database: Any = None
     cookie_host_prefix_enabled: bool = False
     trusted_alt_names: Sequence[str] = ()
-    proxy_secret: bytes = field(default=b"", repr=False)
     internal_ssl: bool = False
     internal_certs_location: str = ""
     internal_trust_bundles: Mapping[str, str] = field(default_factory=dict)

@@ -29,48 +29,17 @@ from perijove.kit.aio import maybe_await
 from perijove.plugins.context import PluginServer, warn_of_db
 from perijove.plugins.environment import build_environment
 from perijove.plugins.options import FORM_READERS, assign_options, merge_override
+from perijove.plugins.refusal import SpawnException
 from perijove.plugins.traits import ByteSpecification, Command
 from perijove.plugins.traits import Callable as CallableTrait
+from perijove.plugins.watched import Watched
+
+__all__ = ["SpawnException", "Spawner"]
 
 REQUIRED = ("start", "stop", "poll")
 
 
-class SpawnException(Exception):
-    """A start is refused for a reason that is nobody's fault: a quota, a bad option.
-
-    ``message`` (or ``message_html``) is shown to people, ``reason`` is a short
-    label for the metrics, ``log_message`` goes to the log, and ``status_code``
-    answers whoever waits. No traceback is logged.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: str,
-        log_message: str = "",
-        message_html: str = "",
-        status_code: int = 400,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.reason = reason
-        self.log_message = log_message
-        self.message_html = message_html
-        self.status_code = status_code
-
-    @property
-    def jupyterhub_message(self) -> str:
-        """What people are shown."""
-        return self.message
-
-    @property
-    def jupyterhub_html_message(self) -> str:
-        """What people are shown, as HTML."""
-        return self.message_html
-
-
-class Spawner(LoggingConfigurable):
+class Spawner(Watched, LoggingConfigurable):
     """Starts, watches and stops one server of one user."""
 
     # -- set by the hub -----------------------------------------------------
@@ -227,15 +196,8 @@ class Spawner(LoggingConfigurable):
         server = kwargs.pop("server", None)
         if session is not None:
             kwargs.setdefault("_deprecated_db_session", session)
-        self._spawn_pending = self._stop_pending = self._check_pending = False
-        self._proxy_pending = self._rename_pending = self._start_pending = False
-        self._is_ready = False
-        self._polling = True
         self._server: PluginServer | None = server
-        self._spawn_future: asyncio.Future[None] | None = None
-        self._stop_future: asyncio.Future[None] | None = None
-        self._poll_callbacks: list[Callable[[], Any]] = []
-        self._poll_callback: Any = None
+        self._poll_callbacks = []
         self._resolved_oauth_scopes: list[str] | None = None
         super().__init__(**kwargs)
 
@@ -273,27 +235,6 @@ class Spawner(LoggingConfigurable):
     def last_activity(self) -> Any:
         """When the server was last used, as the hub knows."""
         return getattr(self.orm_spawner, "last_activity", None)
-
-    @property
-    def pending(self) -> str | None:
-        """What goes on: ``spawn``, ``stop``, ``check``, ``rename`` or None."""
-        if self._spawn_pending or self._proxy_pending:
-            return "spawn"
-        if self._stop_pending:
-            return "stop"
-        if self._check_pending:
-            return "check"
-        return "rename" if self._rename_pending else None
-
-    @property
-    def ready(self) -> bool:
-        """Whether people can use it."""
-        return self._is_ready and self.pending is None
-
-    @property
-    def active(self) -> bool:
-        """Whether it runs or something goes on with it."""
-        return self.pending is not None or self.ready
 
     @property
     def local_host(self) -> str | None:
@@ -513,35 +454,6 @@ class Spawner(LoggingConfigurable):
 
     def delete_forever(self) -> Any:
         """The server's record is deleted for good; may be awaitable."""
-
-    # -- being watched -----------------------------------------------------------
-    def start_polling(self) -> None:
-        """The server came up: from now on the hub looks whether it lives."""
-        self._polling = True
-
-    def stop_polling(self) -> None:
-        """The hub no longer looks whether the server lives."""
-        self._polling = False
-
-    def add_poll_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call ``callback`` when the server is found dead."""
-        self._poll_callbacks.append(lambda: callback(*args, **kwargs))
-
-    async def poll_and_notify(self) -> int | None:
-        """Look now whether the server lives; if it does not, tell those who wait for that."""
-        status: int | None = await maybe_await(self.poll())
-        if status is not None:
-            self.stop_polling()
-            await self._run_poll_callbacks()
-        return status
-
-    async def _run_poll_callbacks(self) -> None:
-        callbacks, self._poll_callbacks = self._poll_callbacks, []
-        for callback in callbacks:
-            try:
-                await maybe_await(callback())
-            except Exception:
-                self.log.exception("a poll callback failed for %s", self._log_name)
 
     # -- certificates ------------------------------------------------------------
     async def create_certs(self) -> dict[str, str]:

@@ -76,16 +76,14 @@ class Runner:
         )
         return holding
 
-    def resume(self, server: Server, port: SpawnerPort) -> Holding:
+    def resume(self, holding: Holding, port: SpawnerPort) -> None:
         """Go on with a server found alive in mid-start after a crash: probe and route it."""
-        holding = self._holdings.add(server)
-        holding.port = port
-        holding.add_event({"progress": 0, "message": "The hub was restarted; going on"})
+        server = holding.server
+        holding.add_event({"progress": 50, "message": "The hub was restarted; going on"})
         holding.starting = self._tasks.spawn(
             self._guard(holding, self._finish(holding, port, server.url or "")),
             f"resume {server.full_name!r}",
         )
-        return holding
 
     def stop(
         self, holding: Holding, failure: Failure | None = None, *, exited: bool = False

@@ -25,6 +25,7 @@ from perijove.routes.publish import ServerRoutes
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.runner import Runner
+from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
 from perijove.store.engine import Database
 from perijove.telemetry import metrics
@@ -127,32 +128,33 @@ class Sweep:
         port = self._factory.open(server, user, groups, fresh=True)
         port.set_address(server.url)
         if server.state in (State.QUEUED, State.STOPPING) or server.wanted is Wish.DOWN:
-            self._stop_later(server, port)
+            self._runner.stop(await self._hold(server, port), server.failure)
         elif server.state is State.READY:
             await self._check_ready(server, port)
         else:
             await self._check_starting(server, port)
 
-    def _stop_later(self, server: Server, port: SpawnerPort) -> None:
+    async def _hold(self, server: Server, port: SpawnerPort) -> Holding:
+        """Hold a server with its plug-in object and the events of its start so far."""
         holding = self._holdings.add(server)
         holding.port = port
-        self._runner.stop(holding, server.failure)
+        holding.events = await self._database.read(lambda c: event_rows.after(c, server.id, 0))
+        holding.stored = len(holding.events)
+        return holding
 
     async def _check_starting(self, server: Server, port: SpawnerPort) -> None:
         """A start that the crash cut off: go on if something runs, else say that it failed."""
         found = await self._alive(port) if server.plugin_state else await port.find_lost()
         if found and server.state is State.PROBING and server.url:
             log.info("Going on with the start of %r", server.full_name)
-            self._runner.resume(server, port)
+            self._runner.resume(await self._hold(server, port), port)
             return
-        holding = self._holdings.add(server)
-        holding.port = port
+        holding = await self._hold(server, port)
         log.warning("%r: %s", server.full_name, RESTARTED)
         self._runner.stop(holding, Failure(RESTARTED, reason="restart"))
 
     async def _check_ready(self, server: Server, port: SpawnerPort) -> None:
-        holding = self._holdings.add(server)
-        holding.port = port
+        holding = await self._hold(server, port)
         holding.update()
         if not await self._alive(port) or not await self._answers(holding, port):
             log.warning("%r stopped while no hub was watching", server.full_name)

@@ -7,7 +7,7 @@ rooms of its own. A replica can end in good order (``close``) or be killed.
 import asyncio
 import inspect
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 from servers_fakes import FakeAuthenticator, FakeFactory, FakeProber, FakeProxy, World
@@ -31,7 +31,6 @@ from perijove.people.users import Users
 from perijove.routes.addresses import Addresses
 from perijove.routes.desired import FixedRoutes, desired_routes
 from perijove.routes.publish import ServerRoutes
-from perijove.servers import runner as runner_module
 from perijove.servers.commands import Commands
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
@@ -41,7 +40,6 @@ from perijove.servers.runner import Collaborators, Runner
 from perijove.servers.sweep import Sweep
 from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
-from perijove.store import users as user_rows
 from perijove.store.dialect import utc_in
 from perijove.store.engine import Database, Work
 from perijove.store.schema import create_schema
@@ -263,9 +261,6 @@ class Replica:
     # -- ends -------------------------------------------------------------
     async def kill(self) -> None:
         """End without any farewell: tasks vanish, lease and rows stay as they are."""
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task() and self._owns(task):
-                task.cancel()
         await self.sweep.close()
         await self.runner.close()
         await self.removals.close()
@@ -276,9 +271,6 @@ class Replica:
         await self.expire_lease()
         await self.bus.close()
         self.database.close()
-
-    def _owns(self, task: "asyncio.Task[Any]") -> bool:
-        return task.get_name().startswith(f"replica {self.lease.id}")
 
     async def close(self) -> None:
         """End in good order; servers go on."""
@@ -334,7 +326,3 @@ def holding_of(replica: Replica, server: Server) -> Holding:
     assert holding is not None
     return holding
 
-
-Look = Callable[[], Awaitable[Any]]
-CANCEL_GRACE_S = runner_module.CANCEL_GRACE_S
-user_by_id = user_rows.get

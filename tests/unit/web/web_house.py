@@ -18,7 +18,6 @@ from perijove.config.load import load_hub
 from perijove.config.settings import build_settings
 from perijove.domain.errors import PluginError
 from perijove.domain.routes import Route
-from perijove.domain.servers import Server
 from perijove.domain.users import User
 from perijove.people.tokens import TokenRequest
 from perijove.store import servers as server_rows
@@ -75,8 +74,9 @@ class Api(httpx.AsyncClient):
 class WebHouse:
     """One hub, made by ``open``."""
 
-    def __init__(self, built: Built) -> None:
+    def __init__(self, built: Built, folder: Path) -> None:
         self.built = built
+        self.folder = folder
         self.rooms = built.rooms
         self.proxy = RecordingProxy()
         built.rooms.proxy = self.proxy  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class WebHouse:
         finally:
             JupyterHub.clear_instance()
         await built.prepare()
-        return cls(built)
+        return cls(built, folder)
 
     def api(self, token: str | None = None) -> Api:
         """A client with this token."""
@@ -119,9 +119,9 @@ class WebHouse:
         asked = TokenRequest(scopes=("inherit",) if scopes is None else tuple(scopes))
         return self.api((await self.rooms.tokens.request(user, asked)).secret)
 
-    async def add_server(self, user: User, name: str = "") -> Server:
-        """A stopped server."""
-        return await self.built.database.write(lambda c: server_rows.create(c, user.id, name, None))
+    async def add_server(self, user: User, name: str) -> None:
+        """A stopped server besides the default one."""
+        await self.built.database.write(lambda c: server_rows.create(c, user.id, name))
 
     async def close(self) -> None:
         """Close everything."""
