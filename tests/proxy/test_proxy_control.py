@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from proxy_kit import TOKEN, Rig, ScriptedServer, get, running_proxy
 
+from perijove.proxy.rewrite import Rules
+
 TARGET = "http://127.0.0.1:1"
 
 
@@ -154,20 +156,11 @@ async def test_adding_a_route_is_activity_and_what_the_body_says_of_it_is_not(ri
 
 
 async def test_with_host_routing_the_host_is_added(server: ScriptedServer) -> None:
-    async with running_proxy(
-        server, rules=running_rules(by_host=True), routes=("/x.test/t",)
-    ) as rig:
+    async with running_proxy(server, rules=Rules(by_host=True), routes=("/x.test/t",)) as rig:
         shown = await routes(rig)
         assert shown["/x.test/t"]["host"] == "x.test"
         assert (await rig.ask(get(b"/t/204"))).status == 204
         assert (await rig.ask(get(b"/t/204").replace(b"x.test", b"y.test"))).status == 404
-
-
-def running_rules(**changes: Any) -> Any:
-    """Rules of rewriting."""
-    from perijove.proxy.rewrite import Rules
-
-    return Rules(**changes)
 
 
 async def test_several_requests_pass_over_one_connection(rig: Rig) -> None:

@@ -145,7 +145,7 @@ async def test_an_error_in_one_connection_leaves_the_others_alone(
 
 async def test_running_exchanges_may_finish_when_the_proxy_ends(server: ScriptedServer) -> None:
     async with running_proxy(server, Limits(sweep_s=0.02, drain_s=5)) as rig:
-        idle, busy = await rig.connect(), await rig.connect()
+        idle, busy, port = await rig.connect(), await rig.connect(), rig.port
         assert (await idle.ask(get(b"/t/204"))).status == 204
         await busy.send(get(b"/t/gated"))
         await until(lambda: len(server.seen) == 2, "request arrived")
@@ -157,7 +157,7 @@ async def test_running_exchanges_may_finish_when_the_proxy_ends(server: Scripted
         assert answer.field(b"connection") == b"close"
         await ending
         with pytest.raises(ConnectionError):
-            await rig.connect()
+            await rig.connect(port)
 
 
 async def test_what_does_not_finish_is_ended_with_the_proxy(server: ScriptedServer) -> None:

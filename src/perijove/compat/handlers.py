@@ -32,6 +32,9 @@ from perijove.web.rooms import Rooms
 HANDLER_KEY = "perijove.handler"
 """Where a request's scope keeps the handler object that stands for it."""
 
+COOKIES_KEY = "perijove.cookies"
+"""Where it keeps ``Set-Cookie`` values that a plug-in set on that object."""
+
 
 class DetachedConnection:
     """The connection of a handler that only stands for a request; it takes no answer."""
@@ -139,7 +142,19 @@ class HandlerFactory:
 
 
 class StandIn(BaseHandler):
-    """Stands for a request that the hub answers itself."""
+    """Stands for a request that the hub answers itself.
+
+    Cookies that a plug-in sets on it are kept in the request's scope, from
+    where the hub's answer takes them.
+    """
+
+    def set_cookie(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
+        """Set a cookie on the hub's answer."""
+        super().set_cookie(name, value, *args, **kwargs)
+        connection: Any = self.request.connection
+        connection.scope[COOKIES_KEY] = [
+            morsel.OutputString() for morsel in self._new_cookie.values()
+        ]
 
     @property
     def current_user(self) -> Any:

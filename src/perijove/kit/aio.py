@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 log = logging.getLogger("perijove.aio")
 
+CLOSE_LIMIT_S = 10.0
+"""How long ``Tasks.close`` waits for tasks that do not heed their cancellation."""
+
 
 class Tasks:
     """A set of background tasks with one end.
@@ -63,14 +66,20 @@ class Tasks:
         return not self._tasks
 
     async def close(self) -> None:
-        """Cancel what runs and wait until it is gone. Safe to call twice."""
+        """Cancel what runs and wait until it is gone. Safe to call twice.
+
+        A task that ignores its cancellation is named in the log and left behind
+        after ``CLOSE_LIMIT_S``.
+        """
         self._closed = True
         current = asyncio.current_task()
         running = [task for task in self._tasks if task is not current]
         for task in running:
             task.cancel()
         if running:
-            await asyncio.wait(running)
+            _, stubborn = await asyncio.wait(running, timeout=CLOSE_LIMIT_S)
+            for task in stubborn:
+                log.error("Task %s ignores its cancellation", task.get_name())
 
 
 class SingleFlight:
@@ -91,6 +100,15 @@ class SingleFlight:
             future.add_done_callback(lambda _: self._running.pop(key, None))
         result: T = await asyncio.shield(future)
         return result
+
+
+def being_cancelled() -> bool:
+    """Whether somebody wants the running task to end.
+
+    Tells a cancellation from outside from a CancelledError that a plug-in let slip.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def maybe_await(value: Any) -> Any:

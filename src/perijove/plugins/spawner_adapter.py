@@ -41,6 +41,9 @@ class SpawnerAdapter:
         self._own_change = False
         self._telling = False
         self._was_ready = False
+        self._stopping = False
+        self._died = False
+        spawner._tell_death = lambda: context.server_ended(row.id)
 
     # -- settings --------------------------------------------------------------
     @property
@@ -196,11 +199,13 @@ class SpawnerAdapter:
         """None while it runs or starts; else its exit status (0: unknown)."""
         status = await self._ask("poll")
         if status is None or isinstance(status, int):
+            self._died = status is not None and not self._stopping
             return status
         raise PluginError(self.class_name, "poll", f"it gave {status!r}, not None or a number")
 
     async def stop(self, *, now: bool = False) -> None:
         """Stop and return when it is gone."""
+        self._stopping = True
         await self._ask("stop", now=now)
 
     async def cleanup(self) -> None:
@@ -209,7 +214,8 @@ class SpawnerAdapter:
         if spawner._spawn_future is not None and not spawner._spawn_future.done():
             spawner._spawn_future.cancel()
         spawner.stop_polling()
-        await spawner._run_poll_callbacks()
+        if self._died:
+            await spawner._run_poll_callbacks()
         await ask_or_log(spawner, "post_stop_hook", spawner.run_post_stop_hook)
         await ask_or_log(spawner, "clear_state", spawner.clear_state)
         authenticator = spawner.authenticator

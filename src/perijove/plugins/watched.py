@@ -25,6 +25,7 @@ class Watched:
     _spawn_future: asyncio.Future[None] | None = None
     _stop_future: asyncio.Future[None] | None = None
     _poll_callback: Any = None
+    _tell_death: Callable[[], None] | None = None
     _poll_callbacks: list[Callable[[], Any]]
 
     if TYPE_CHECKING:  # what Spawner adds
@@ -72,6 +73,8 @@ class Watched:
         if status is not None:
             self.stop_polling()
             await self._run_poll_callbacks()
+            if self._tell_death is not None:
+                self._tell_death()
         return status
 
     async def _run_poll_callbacks(self) -> None:

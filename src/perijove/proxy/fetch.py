@@ -54,16 +54,15 @@ async def _open(
 
 async def _read(reader: asyncio.StreamReader, max_bytes: int) -> Fetched:
     data = b""
-    while True:
-        more = await reader.read(65536)
-        if not more:
-            raise BadUpstream("the connection ended within the response's header")
-        data += more
-        response = read_response(data)
-        if response is not None and response.status >= 200:
-            break
-        if response is not None:
-            data = data[response.end :]
+    response = None
+    while response is None or response.status < 200:
+        data = data[response.end :] if response is not None else data
+        response = read_response(data) if data else None
+        if response is None:
+            more = await reader.read(65536)
+            if not more:
+                raise BadUpstream("the connection ended within the response's header")
+            data += more
     fields = _fields(data[: response.end])
     first = data[response.end :]
     if response.chunked:

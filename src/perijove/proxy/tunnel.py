@@ -6,7 +6,8 @@ transport's buffer is full, this end stops reading until it has drained. The
 end of one direction (a half-closed socket) is passed on and the other
 direction goes on; when either connection is lost, the other is closed after
 what was written has gone out. A tunnel that only goes one way and is silent is
-given up after a while, because its client is most likely gone.
+given up after a while, because whoever said "no more" is most likely gone: soon
+when it was the server, whose clients have nothing to wait for.
 
 Only the client's bytes count as activity: a server's pings must not keep an
 abandoned server alive.
@@ -22,7 +23,10 @@ from perijove.proxy.table import Route
 class TunnelEnd(asyncio.Protocol):
     """One of a tunnel's two connections; the one with a ``route`` is the client's."""
 
-    __slots__ = ("_half_closed", "_plane", "_route", "deadline", "peer", "touched", "transport")
+    __slots__ = (
+        "_half_closed", "_patience_s", "_plane", "_route", "deadline", "peer", "touched",
+        "transport",
+    )  # fmt: skip
 
     peer: "TunnelEnd"
 
@@ -30,6 +34,7 @@ class TunnelEnd(asyncio.Protocol):
         self._plane = plane
         self._route = route
         self._half_closed = False
+        self._patience_s = inf
         self.transport = transport
         self.deadline = inf
         self.touched = plane.now
@@ -64,8 +69,10 @@ class TunnelEnd(asyncio.Protocol):
         if not self.peer.transport.is_closing():
             self.peer.transport.write_eof()
         self.peer._half_closed = True
-        watched = self if self._route is not None else self.peer
-        watched.deadline = self._plane.now + self._plane.limits.half_open_s
+        limits = self._plane.limits
+        client = self if self._route is not None else self.peer
+        client._patience_s = limits.half_open_s if client is self else limits.linger_s
+        client.deadline = self._plane.now + client._patience_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the other side too."""
@@ -76,10 +83,10 @@ class TunnelEnd(asyncio.Protocol):
     def expire(self, now: float) -> None:
         """Give a half-closed tunnel up when it was silent."""
         last = max(self.touched, self.peer.touched)
-        if now - last >= self._plane.limits.half_open_s:
+        if now - last >= self._patience_s:
             self.abort()
         else:
-            self.deadline = last + self._plane.limits.half_open_s
+            self.deadline = last + self._patience_s
 
     def shut(self) -> None:
         """A tunnel has no natural end: close both sides after what was written."""

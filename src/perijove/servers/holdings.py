@@ -7,7 +7,7 @@ it can be dropped; ``sweep`` finds the row again.
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,12 +19,18 @@ from perijove.kit.aio import Signal
 
 @dataclass(slots=True)
 class Holding:
-    """One held server. ``events`` are those of the running start, until it ends."""
+    """One held server. ``events`` are those of the running start, until it ends.
+
+    ``plugin`` is the plug-in's own ``start`` while it runs, ``spare_token`` a token
+    that was kept for a server that may resume with it.
+    """
 
     server: Server
     port: SpawnerPort | None = None
     starting: asyncio.Task[None] | None = None
+    plugin: asyncio.Task[str] | None = None
     stopping: asyncio.Task[None] | None = None
+    spare_token: int | None = None
     begun_at: float = field(default_factory=time.monotonic)
     events: list[ProgressEvent] = field(default_factory=list)
     stored: int = 0
@@ -38,18 +44,26 @@ class Holding:
             self.port.set_progressing(self.server.pending, self.server.ready)
         self.signal.set()
 
-    def add_event(self, data: dict[str, Any]) -> ProgressEvent:
-        """The next progress event of this start."""
-        event = ProgressEvent(self.events[-1].seq + 1 if self.events else 1, data)
-        self.events.append(event)
+    def next_event(self, data: dict[str, Any]) -> ProgressEvent:
+        """The event that would follow now."""
+        return ProgressEvent(self.events[-1].seq + 1 if self.events else 1, data)
+
+    def add_event(self, data: dict[str, Any]) -> None:
+        """One more progress event of this start."""
+        self.events.append(self.next_event(data))
         self.signal.set()
-        return event
 
     def unstored(self) -> list[ProgressEvent]:
-        """Events that the database does not have yet; they count as stored from now on."""
-        pending = self.events[self.stored :]
-        self.stored = len(self.events)
-        return pending
+        """Events that the database may not have yet."""
+        return self.events[self.stored :]
+
+    def note_stored(self, events: Sequence[ProgressEvent]) -> None:
+        """The database has these events now."""
+        if events:
+            end = events[-1].seq
+            if not self.events or end > self.events[-1].seq:
+                self.events.append(events[-1])
+            self.stored = max(self.stored, sum(event.seq <= end for event in self.events))
 
 
 class Holdings:

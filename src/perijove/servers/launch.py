@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from perijove.access.expand import Client
 from perijove.access.tokens import scopes_for_server
 from perijove.domain.errors import NotFound, StartFailed
-from perijove.domain.events import ProgressEvent
 from perijove.domain.ports import SpawnerPort
 from perijove.domain.servers import Server
 from perijove.domain.tokens import HUB_CLIENT, OAuthClient
@@ -78,7 +77,9 @@ class Launcher:
         allowed = await port.oauth_scopes()
         token = new_token()
         client = self._client(server, token, allowed)
-        events: list[ProgressEvent] = holding.unstored()
+        events = holding.unstored()
+        # Kept for a server that may resume with it; ``reconcile_token`` knows then.
+        holding.spare_token = server.token_id
 
         def write(connection: Connection) -> int:
             oauth_rows.save_client(connection, client)
@@ -91,15 +92,19 @@ class Launcher:
                 lifecycle.target(Move.LAUNCH),
                 token_id=token_id,
                 oauth_client_id=client.identifier,
+                # A process of one machine must be found there, however early the hub dies.
+                host=port.local_host,
             )
             event_rows.append(connection, server.id, events)
             return token_id
 
         token_id = await self._database.write(write)
+        holding.note_stored(events)
         holding.update(
             state=lifecycle.target(Move.LAUNCH),
             token_id=token_id,
             oauth_client_id=client.identifier,
+            host=port.local_host,
         )
         return token
 
@@ -151,10 +156,13 @@ class Launcher:
 
         Raises StartFailed when the token it reports belongs to somebody else.
         """
+        server, spare = holding.server, holding.spare_token
         reported = port.api_token
         if not reported or reported == given:
+            if spare is not None:
+                await self._database.write(lambda c: token_rows.remove(c, [spare]))
+                self.forget([spare])
             return
-        server = holding.server
         log.info("%r resumed with its own API token", server.full_name)
         scopes = await self._token_scopes(server, owner, port)
         allowed = await port.oauth_scopes()
@@ -171,8 +179,10 @@ class Launcher:
                 if bearer is not None
                 else self._store_token(connection, server, reported, scopes)
             )
+            if spare not in (None, token_id):
+                token_rows.remove(connection, [spare])
             oauth_rows.save_client(connection, self._client(server, reported, allowed))
-            server_rows.amend(connection, server.id, server.epoch, token_id=token_id)
+            server_rows.amend(connection, server.id, server.epoch, server.state, token_id=token_id)
             return token_id
 
         token_id = await self._database.write(write)
@@ -180,12 +190,17 @@ class Launcher:
             raise StartFailed("The server reports an API token that belongs to somebody else")
         holding.update(token_id=token_id)
 
-    def close(self, connection: Connection, server: Server) -> list[int]:
-        """End the credentials, in the transaction of the caller; ids of ended tokens."""
-        ended = []
-        if server.token_id is not None:
-            token_rows.remove(connection, [server.token_id])
-            ended.append(server.token_id)
+    def close(self, connection: Connection, holding: Holding) -> list[int]:
+        """End the credentials, in the transaction of the caller; ids of ended tokens.
+
+        The row is asked, not memory: a start that was cancelled while it wrote them
+        never heard of them.
+        """
+        server = server_rows.get(connection, holding.server.id)
+        if server is None:
+            return []
+        ended = [token for token in (server.token_id, holding.spare_token) if token is not None]
+        token_rows.remove(connection, ended)
         if server.oauth_client_id is not None:
             ended += oauth_rows.remove_clients(connection, [server.oauth_client_id])
         server_rows.edit(connection, server.id, token_id=None, oauth_client_id=None)

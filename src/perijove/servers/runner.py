@@ -8,30 +8,28 @@ happens, a server ends READY or STOPPED, and people are told the reason.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import Connection
-
-from perijove.domain.errors import LeaseLost, PerijoveError, PluginError, Refusal, StartFailed
-from perijove.domain.events import Message, Topic
+from perijove.domain.errors import LeaseLost, PluginError, StartFailed, StoreUnavailable
 from perijove.domain.ports import Launch, SpawnerFactory, SpawnerPort
 from perijove.domain.servers import Failure, Server, State, Wish
-from perijove.kit.aio import Tasks
+from perijove.kit.aio import Tasks, being_cancelled
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
-from perijove.servers import lifecycle
+from perijove.servers.failures import failure_of, is_policy, log_failure, observe_failure
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.lifecycle import Move
+from perijove.servers.moves import Moves
 from perijove.servers.progress import failed_event, ready_event
-from perijove.store import events as event_rows
-from perijove.store import servers as server_rows
 from perijove.store.engine import Database
 from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 from perijove.work.bus import Bus
+
+T = TypeVar("T")
 
 log = logging.getLogger("perijove.servers")
 
@@ -39,6 +37,9 @@ CANCEL_GRACE_S = 1.0
 """How long a plug-in's cancelled ``start`` may take to notice."""
 STORE_EVENTS_S = 0.25
 """How often progress events are written for other replicas."""
+LAST_WORDS_S = 0.05
+"""How long progress is still listened to after ``start`` has returned."""
+CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class Runner:
     def __init__(self, work: Collaborators, holdings: Holdings) -> None:
         self._work = work
         self._holdings = holdings
+        self._moves = Moves(work.database, work.bus)
         self._tasks = Tasks("servers")
         self._failures_in_a_row = 0
 
@@ -71,30 +73,36 @@ class Runner:
         holding = self._holdings.add(server)
         holding.add_event({"progress": 0, "message": "Server requested"})
         holding.stored = 1
-        holding.starting = self._tasks.spawn(
-            self._start(holding, request), f"start {server.full_name!r}"
-        )
+        self._drive(holding, lambda: self._bring_up(holding, request))
         return holding
 
     def resume(self, holding: Holding, port: SpawnerPort) -> None:
         """Go on with a server found alive in mid-start after a crash: probe and route it."""
-        server = holding.server
         holding.add_event({"progress": 50, "message": "The hub was restarted; going on"})
+        url = holding.server.url or ""
+        self._drive(holding, lambda: self._finish(holding, port, url))
+
+    def _drive(self, holding: Holding, steps: Callable[[], Awaitable[None]]) -> None:
         holding.starting = self._tasks.spawn(
-            self._guard(holding, self._finish(holding, port, server.url or "")),
-            f"resume {server.full_name!r}",
+            self._guard(holding, steps), f"start {holding.server.full_name!r}"
         )
 
     def stop(
-        self, holding: Holding, failure: Failure | None = None, *, exited: bool = False
+        self,
+        holding: Holding,
+        failure: Failure | None = None,
+        *,
+        exited: bool = False,
+        asked: bool = False,
     ) -> asyncio.Task[None]:
         """Begin to take a held server down, or join the stop that runs.
 
         ``exited``: it died by itself, so the plug-in need not be asked to stop it.
+        ``asked``: somebody wants this; only such stops go into the audit trail.
         """
         if holding.stopping is None or holding.stopping.done():
             holding.stopping = self._tasks.spawn(
-                self._stop(holding, failure, exited), f"stop {holding.server.full_name!r}"
+                self._stop(holding, failure, exited, asked), f"stop {holding.server.full_name!r}"
             )
         return holding.stopping
 
@@ -105,7 +113,7 @@ class Runner:
             return True
         began = time.perf_counter()
         try:
-            status = await port.poll()
+            status = await _ask(port, "poll", port.poll())
         except PluginError as error:
             log.error("%s", error)
             return True
@@ -125,25 +133,41 @@ class Runner:
 
     # -- start ------------------------------------------------------------
 
-    async def _start(self, holding: Holding, request: object | None) -> None:
-        await self._guard(holding, self._bring_up(holding, request))
-
-    async def _guard(self, holding: Holding, steps: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, holding: Holding, steps: Callable[[], Awaitable[None]]) -> None:
         """Run the steps of a start; a failure of any of them takes the server down."""
-        name = holding.server.full_name
         try:
-            await steps
+            await steps()
         except LeaseLost as error:
-            log.warning("Gave up starting %r: %s", name, error)
-            self._holdings.drop(holding)
+            if holding.stopping is None:
+                self._give_up(holding, error)
         except asyncio.CancelledError:
-            raise
+            if holding.stopping is not None or being_cancelled():
+                raise
+            # A plug-in let its own inner cancellation slip.
+            self._fail(holding, StartFailed("The start was cancelled from within"))
         except Exception as error:
-            failure = _failure_of(error, holding.server.user_name)
-            _log_failure(error, failure, name)
-            _observe_start(holding, failure)
-            self._count_failure(error, holding.port)
-            self.stop(holding, failure)
+            if holding.stopping is None:
+                self._fail(holding, error)
+
+    def _fail(self, holding: Holding, error: Exception) -> None:
+        failure = failure_of(error, holding.server.user_name)
+        log_failure(error, failure, holding.server.full_name)
+        observe_failure(holding, failure)
+        if not is_policy(error) and holding.port is not None:
+            self._failures_in_a_row += 1
+            if 0 < holding.port.failure_limit <= self._failures_in_a_row:
+                self._work.on_failure_limit(self._failures_in_a_row)
+        self.stop(holding, failure)
+
+    def _give_up(self, holding: Holding, error: LeaseLost) -> None:
+        """Another replica owns the server now: stop acting on it at once."""
+        log.warning("Gave up %r: %s", holding.server.full_name, error)
+        self._holdings.drop(holding)
+        if self._work.factory.find(holding.server.id) is holding.port:
+            self._work.factory.forget(holding.server.id)
+        task = holding.starting
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     async def _bring_up(self, holding: Holding, request: object | None) -> None:
         work = self._work
@@ -161,62 +185,70 @@ class Runner:
             request=request,
         )
         await port.prepare(launch)
+        _require_wanted(holding)
         url = await self._plugin_start(holding, port)
+        _require_wanted(holding)
         await work.launcher.reconcile_token(holding, user, port, token)
-        await self._move(
+        await self._moves.make(
             holding, Move.RETURN, url=url, plugin_state=port.state(), host=port.local_host
         )
         await self._finish(holding, port, url)
 
     async def _plugin_start(self, holding: Holding, port: SpawnerPort) -> str:
-        """The plug-in's own start, with its progress shown meanwhile."""
-        telling = self._tasks.spawn(
-            self._tell_progress(holding, port), f"progress {holding.server.full_name!r}"
-        )
+        """The plug-in's own start, with its progress shown meanwhile.
+
+        It runs in a task of its own, since it may ignore its cancellation: the limit
+        must hold all the same. A stop waits for such a one (``_outlast``).
+        """
+        name = holding.server.full_name
+        holding.plugin = plugin = asyncio.ensure_future(_ask(port, "start", port.start()))
+        plugin.add_done_callback(_read_result)
+        telling = self._tasks.spawn(self._tell_progress(holding, port), f"progress {name!r}")
         try:
-            async with asyncio.timeout(port.start_timeout_s):
-                return await port.start()
-        except TimeoutError:
+            done, _ = await asyncio.wait([plugin], timeout=port.start_timeout_s)
+            # What the plug-in wanted to say last is already waiting in its generator.
+            await asyncio.wait([telling], timeout=LAST_WORDS_S)
+        finally:
+            plugin.cancel()
+            telling.cancel()
+        if not done:
             raise StartFailed(
                 f"The server did not start within {port.start_timeout_s:g} seconds",
                 reason="timeout",
                 option="c.Spawner.start_timeout",
-            ) from None
-        finally:
-            # What the plug-in wanted to say last is already waiting in its generator.
-            await asyncio.wait([telling], timeout=0.05)
-            telling.cancel()
+            )
+        return plugin.result()
 
     async def _tell_progress(self, holding: Holding, port: SpawnerPort) -> None:
-        storing = self._tasks.spawn(self._store_events(holding), "events")
+        storing = self._tasks.spawn(self._store_progress(holding, port), "progress")
         try:
             async for event in port.progress():
-                for key in ("ready", "failed"):
-                    event.pop(key, None)
-                holding.add_event(event)
+                if being_cancelled():
+                    return
+                holding.add_event({k: v for k, v in event.items() if k not in ("ready", "failed")})
         except PluginError as error:
             log.warning("%s", error)
+        else:
+            await storing
         finally:
             storing.cancel()
 
-    async def _store_events(self, holding: Holding) -> None:
+    async def _store_progress(self, holding: Holding, port: SpawnerPort) -> None:
         """Write progress for other replicas, and the plug-in's state for a later hub."""
         saved = holding.server.plugin_state
         while True:
             await asyncio.sleep(STORE_EVENTS_S)
-            events = holding.unstored()
-            state = holding.port.state() if holding.port is not None else saved
-            if not events and state == saved:
-                continue
-            server = holding.server
-
-            def write(connection: Connection) -> None:
-                server_rows.amend(connection, server.id, server.epoch, plugin_state=state)  # noqa: B023
-                event_rows.append(connection, server.id, events)  # noqa: B023
-
-            await self._work.database.write(write)
-            saved = state
-            self._tell(holding)
+            try:
+                state = port.state()
+                if holding.unstored() or state != saved:
+                    await self._moves.store_progress(holding, state)
+                    saved = state
+            except LeaseLost as error:
+                if holding.stopping is None:
+                    self._give_up(holding, error)
+                return
+            except (PluginError, StoreUnavailable) as error:
+                log.warning("The progress of %r is not stored: %s", holding.server.full_name, error)
 
     async def _finish(self, holding: Holding, port: SpawnerPort, url: str) -> None:
         """Wait until the server answers, route it, and tell everybody that it is ready."""
@@ -225,170 +257,162 @@ class Runner:
         addresses = work.routes.addresses
         path = addresses.server_path(server.user_name, server.name)
         await work.prober.wait(url + path + "api", port.http_timeout_s, port.poll)
+        _require_wanted(holding)
         work.audit.server_action("start", server.user_name, server.name)
         await work.routes.add(server, url)
         event = await port.ready_event(
             ready_event(addresses.server_url(server.user_name, server.name))
         )
-        holding.add_event(event)
-        await self._move(holding, Move.ANSWER, plugin_state=port.state())
+        _require_wanted(holding)
+        await self._moves.make(holding, Move.ANSWER, last=event, plugin_state=port.state())
         self._failures_in_a_row = 0
         took_s = time.monotonic() - holding.begun_at
         metrics.SERVER_SPAWN_DURATION.labels(metrics.SUCCESS, "").observe(took_s)
         metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
         log.info("User %s took %.3f seconds to start", server.user_name, took_s)
 
-    def _count_failure(self, error: Exception, port: SpawnerPort | None) -> None:
-        policy = isinstance(error, Refusal) and error.status < 500
-        if policy or port is None:
-            return
-        self._failures_in_a_row += 1
-        if 0 < port.failure_limit <= self._failures_in_a_row:
-            self._work.on_failure_limit(self._failures_in_a_row)
-
     # -- stop -------------------------------------------------------------
 
-    async def _stop(self, holding: Holding, failure: Failure | None, exited: bool) -> None:
+    async def _stop(
+        self, holding: Holding, failure: Failure | None, exited: bool, asked: bool
+    ) -> None:
         began = time.monotonic()
-        cancelled = await self._end_start(holding)
-        if cancelled and failure is None:
-            failure = Failure("Spawn cancelled", reason="cancelled")
+        starting = holding.starting is not None and not holding.starting.done()
+        if starting and failure is None:
+            failure = Failure("Spawn cancelled", reason=CANCELLED)
         was_ready = holding.server.state is State.READY
         try:
-            await self._move(holding, Move.TAKE_DOWN, wanted=Wish.DOWN.value, checking=False)
+            await self._end_start(holding)
+            await self._moves.make(
+                holding, Move.TAKE_DOWN, insist=True, wanted=Wish.DOWN.value, checking=False
+            )
             stopped = await self._take_down(holding, exited)
-            await self._end(holding, failure, cancelled)
+            await self._end(holding, failure)
         except LeaseLost as error:
-            log.warning("Gave up stopping %r: %s", holding.server.full_name, error)
-            self._holdings.drop(holding)
+            self._give_up(holding, error)
             return
         took_s = time.monotonic() - began
         label = metrics.SUCCESS if stopped else metrics.FAILURE
         metrics.SERVER_STOP_DURATION.labels(label).observe(took_s)
         metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
-        if was_ready and stopped and not exited:
+        if was_ready and stopped and asked and not exited:
             self._work.audit.server_action("stop", holding.server.user_name, holding.server.name)
         log.info("User %s server took %.3f seconds to stop", holding.server.user_name, took_s)
 
-    async def _end_start(self, holding: Holding) -> bool:
-        """Cancel a start that is under way; whether there was one."""
-        task = holding.starting
-        if task is None or task.done():
-            return False
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_GRACE_S)
-        return True
+    async def _end_start(self, holding: Holding) -> None:
+        """Cancel a start that is under way, and give it a moment to notice."""
+        tasks = [task for task in (holding.starting, holding.plugin) if task and not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCEL_GRACE_S)
 
     async def _take_down(self, holding: Holding, exited: bool) -> bool:
         """Route away, plug-in stopped and cleaned up; False when the plug-in failed to stop it."""
-        server, port = holding.server, holding.port
-        await self._work.routes.remove(server)
+        await self._work.routes.remove(holding.server)
+        port = holding.port
         if port is None:
             return True
-        stopped = True
+        late = holding.plugin is not None and not holding.plugin.done()
+        stopped = exited or await self._stop_plugin(holding, port)
+        if late:
+            await self._outlast(holding, port)
+            stopped = await self._stop_plugin(holding, port)
         try:
-            if not exited and await port.poll() is None:
-                await port.stop()
-        except PluginError as error:
-            stopped = False
-            log.error("%r may still run: %s", server.full_name, error, exc_info=error.__cause__)
-        await port.cleanup()
+            await _ask(port, "cleanup", port.cleanup())
+        except Exception:
+            log.exception("Cleaning up after %r failed", holding.server.full_name)
         return stopped
 
-    async def _end(self, holding: Holding, failure: Failure | None, cancelled: bool) -> None:
-        server, port = holding.server, holding.port
-        if failure is not None and holding.events and not holding.events[-1].last:
-            if cancelled:
-                event = {"progress": 100, "failed": True, "message": failure.message}
-            else:
-                event = failed_event(failure.message, failure.html_message)
-            holding.add_event(event)
-        events = holding.unstored()
-        keep = port is not None and port.will_resume
-        state = port.state() if port is not None else {}
+    async def _stop_plugin(self, holding: Holding, port: SpawnerPort) -> bool:
+        """Have the plug-in stop what runs; False when it failed."""
+        name = holding.server.full_name
+        try:
+            running = await _ask(port, "poll", port.poll()) is None
+        except Exception as error:
+            log.warning("%r is stopped without knowing whether it runs: %s", name, error)
+            running = True
+        try:
+            if running:
+                await _ask(port, "stop", port.stop())
+        except Exception as error:
+            log.error("%r may still run: %s", name, error, exc_info=error.__cause__)
+            return False
+        return True
 
-        def write(connection: Connection) -> list[int]:
-            event_rows.append(connection, server.id, events)
-            server_rows.move(
-                connection,
-                server.id,
-                server.epoch,
-                lifecycle.sources(Move.END),
-                lifecycle.target(Move.END),
-                wanted=Wish.DOWN.value,
-                url=None,
-                host=None,
-                started=None,
-                lease_owner=None,
-                plugin_state=state,
-                failure=failure.as_json() if failure else None,
-            )
-            return [] if keep else self._work.launcher.close(connection, server)
+    async def _outlast(self, holding: Holding, port: SpawnerPort) -> None:
+        """Wait for a plug-in's start that goes on although it was cancelled.
 
-        ended = await self._work.database.write(write)
+        Until it ends nobody knows what it leaves running.
+        """
+        name, plugin = holding.server.full_name, holding.plugin
+        assert plugin is not None
+        log.warning("The start of %r ignores that it was cancelled; waiting for its end", name)
+        await asyncio.wait([plugin], timeout=port.start_timeout_s)
+        if not plugin.done():
+            log.error("The start of %r does not end; what it starts may go on running", name)
+
+    async def _end(self, holding: Holding, failure: Failure | None) -> None:
+        server = holding.server
+        keep, state = _remains(holding)
+        ended = await self._moves.make(
+            holding,
+            Move.END,
+            last=_last_event(holding, failure),
+            insist=True,
+            also=lambda c: [] if keep else self._work.launcher.close(c, holding),
+            wanted=Wish.DOWN.value,
+            url=None,
+            host=None,
+            started=None,
+            lease_owner=None,
+            plugin_state=state,
+            failure=failure.as_json() if failure else None,
+        )
         self._work.factory.forget(server.id)
         holding.port = None
-        holding.update(state=State.STOPPED, wanted=Wish.DOWN, failure=failure, url=None)
         self._holdings.drop(holding)
-        self._tell(holding)
-        self._work.launcher.forget(ended)
-
-    # -- moves ------------------------------------------------------------
-
-    async def _move(self, holding: Holding, move: Move, **values: object) -> None:
-        """One legal move, in the database and in memory."""
-        server = holding.server
-        events = holding.unstored()
-
-        def write(connection: Connection) -> None:
-            server_rows.move(
-                connection,
-                server.id,
-                server.epoch,
-                lifecycle.sources(move),
-                lifecycle.target(move),
-                **values,
-            )
-            event_rows.append(connection, server.id, events)
-
-        await self._work.database.write(write)
-        known = {k: v for k, v in values.items() if k != "wanted"}
-        if "wanted" in values:
-            known["wanted"] = Wish(str(values["wanted"]))
-        holding.update(state=lifecycle.target(move), **known)
-        self._tell(holding)
-
-    def _tell(self, holding: Holding) -> None:
-        self._work.bus.publish(Message(Topic.SERVER, str(holding.server.id)))
+        self._work.launcher.forget(ended or [])
 
 
-def _failure_of(error: Exception, user: str) -> Failure:
-    """What people are told of an error in a start."""
-    if isinstance(error, Refusal):
-        return Failure(error.shown, error.shown_html, error.reason, error.status)
-    if isinstance(error, PluginError):
-        return Failure(error.shown or error.detail, error.shown_html)
-    if isinstance(error, StartFailed):
-        return Failure(error.message, error.shown_html, error.reason, error.status)
-    if isinstance(error, PerijoveError):
-        return Failure(error.message)
-    return Failure(f"Unhandled error starting server {user}")
+def _require_wanted(holding: Holding) -> None:
+    """End a start that a plug-in carried on although it was cancelled."""
+    if holding.stopping is not None:
+        raise asyncio.CancelledError
 
 
-def _log_failure(error: Exception, failure: Failure, name: str) -> None:
-    if isinstance(error, Refusal):
-        log.warning("Start of %r refused: %s", name, error.log_message or failure.message)
-    elif isinstance(error, StartFailed):
-        hint = f" ({error.option} sets the limit)" if error.option else ""
-        log.error("Start of %r failed: %s%s", name, failure.message, hint)
-    else:
-        log.error("Start of %r failed: %s", name, error, exc_info=error.__cause__ or error)
+def _last_event(holding: Holding, failure: Failure | None) -> dict[str, object] | None:
+    """What ends the progress of a start that failed; None when it has ended."""
+    if failure is None or not holding.events or holding.events[-1].last:
+        return None
+    if failure.reason == CANCELLED:
+        return {"progress": 100, "failed": True, "message": failure.message}
+    return failed_event(failure.message, failure.html_message)
 
 
-def _observe_start(holding: Holding, failure: Failure) -> None:
-    status = metrics.ERROR if failure.status >= 500 else metrics.FAILURE
-    if failure.reason == "timeout" or not failure.reason:
-        status = metrics.FAILURE
-    reason = "" if failure.reason == "timeout" else failure.reason
-    took_s = time.monotonic() - holding.begun_at
-    metrics.SERVER_SPAWN_DURATION.labels(status, reason).observe(took_s)
+def _remains(holding: Holding) -> tuple[bool, dict[str, object]]:
+    """Whether the credentials outlive the stop, and what the plug-in wants to remember."""
+    port = holding.port
+    if port is None:
+        return False, holding.server.plugin_state
+    try:
+        return port.will_resume, port.state()
+    except PluginError as error:
+        log.error("The state of %r is lost: %s", holding.server.full_name, error)
+        return False, {}
+
+
+async def _ask(port: SpawnerPort, call: str, answer: Awaitable[T]) -> T:
+    """A plug-in's answer; its own inner cancellation is a PluginError, not ours."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if being_cancelled():
+            raise
+        raise PluginError(port.class_name, call, "it was cancelled from within") from None
+
+
+def _read_result(task: "asyncio.Task[str]") -> None:
+    """Nobody may be left to read it; asyncio would complain."""
+    if not task.cancelled():
+        task.exception()

@@ -1,11 +1,12 @@
 """Statements about the progress events of a server's current start."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from perijove.domain.events import ProgressEvent
-from perijove.store.dialect import utc_now
+from perijove.store.inserts import insert_missing
 from perijove.store.tables import server_events
 
 _AFTER = (
@@ -25,12 +26,19 @@ def clear(connection: Connection, server_id: int) -> None:
 
 
 def append(connection: Connection, server_id: int, events: Sequence[ProgressEvent]) -> None:
-    """Store events; their ``seq`` continues the stored ones."""
-    if events:
-        connection.execute(
-            insert(server_events).values(created=utc_now()),
-            [{"server_id": server_id, "seq": event.seq, "data": event.data} for event in events],
-        )
+    """Store events; those that are stored already are left as they are.
+
+    So a write whose outcome was never heard of can be repeated.
+    """
+    now = datetime.now(UTC)
+    insert_missing(
+        connection,
+        server_events,
+        [
+            {"server_id": server_id, "seq": event.seq, "data": event.data, "created": now}
+            for event in events
+        ],
+    )
 
 
 def after(connection: Connection, server_id: int, seq: int) -> list[ProgressEvent]:

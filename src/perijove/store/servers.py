@@ -107,6 +107,12 @@ def unwanted(connection: Connection, owner: str) -> list[Server]:
     return [from_row(row) for row in connection.execute(statement)]
 
 
+def is_leaving(connection: Connection, user_id: int) -> bool:
+    """Whether the person is about to be deleted; True as well for somebody who is gone."""
+    row = connection.execute(select(users.c.deleting).where(users.c.id == user_id)).first()
+    return row is None or bool(row[0])
+
+
 def removing(connection: Connection) -> list[Server]:
     """Servers that go when they have stopped."""
     return [from_row(row) for row in connection.execute(_SELECT.where(servers.c.removing))]
@@ -165,9 +171,12 @@ def edit(connection: Connection, server_id: int, **values: Any) -> None:
     connection.execute(sql_update(servers).where(servers.c.id == server_id).values(**values))
 
 
-def remove(connection: Connection, server_id: int) -> None:
-    """Delete the row with all that hangs on it."""
-    connection.execute(delete(servers).where(servers.c.id == server_id))
+def remove(connection: Connection, server_id: int) -> bool:
+    """Delete the row with all that hangs on it, unless it is active; whether it was deleted."""
+    result = connection.execute(
+        delete(servers).where(servers.c.id == server_id, servers.c.state == State.STOPPED.value)
+    )
+    return result.rowcount == 1
 
 
 def wish_down(connection: Connection, server_id: int) -> None:
@@ -241,15 +250,24 @@ def move(
         raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
 
 
-def amend(connection: Connection, server_id: int, epoch: int, **values: Any) -> None:
-    """Change columns of a held server without moving it. Raises LeaseLost."""
+def amend(connection: Connection, server_id: int, epoch: int, state: State, **values: Any) -> None:
+    """Change columns of a held server that stays in ``state``. Raises LeaseLost."""
+    move(connection, server_id, epoch, (state,), state, **values)
+
+
+def reclaim(connection: Connection, server: Server) -> Server | None:
+    """Take a server anew that its own holder has lost sight of; None when it has moved on."""
     result = connection.execute(
         sql_update(servers)
-        .where(servers.c.id == server_id, servers.c.epoch == epoch)
-        .values(**values)
+        .where(
+            servers.c.id == server.id,
+            servers.c.epoch == server.epoch,
+            servers.c.lease_owner == server.lease_owner,
+            servers.c.state != State.STOPPED.value,
+        )
+        .values(epoch=servers.c.epoch + 1, checking=servers.c.state == State.READY.value)
     )
-    if result.rowcount == 0:
-        raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
+    return get(connection, server.id) if result.rowcount else None
 
 
 def claim_orphans(connection: Connection, owner: str, host: str, limit: int) -> list[Server]:

@@ -413,5 +413,7 @@ async def test_one_object_stands_for_a_request(hub: Built) -> None:
     assert handler.request.remote_ip == "10.0.0.1"
     assert handler.get_argument("a") == "1"
     assert handler.current_user is None
+    handler.set_cookie("seen", "yes", path="/hub/", httponly=True)
+    assert scope["perijove.cookies"] == ["seen=yes; HttpOnly; Path=/hub/"]
     with pytest.raises(RuntimeError, match="stands for a request"):
         handler.set_login_cookie(handler.user_from_username("ada"))

@@ -590,3 +590,25 @@ async def test_renames_can_be_refused_and_settings_are_read(traced: Any) -> None
     assert not await port.find_lost()
     port.spawner.stop_polling()
     assert port.poll_interval_s == 0
+
+
+async def test_poll_callbacks_hear_only_of_servers_that_died_by_themselves(traced: Any) -> None:
+    ended: list[int] = []
+    told: list[str] = []
+    context = make_context(server_ended=ended.append)
+    port, _ = open_port(traced, context)
+    port.spawner.add_poll_callback(told.append, "stopped")
+    await port.poll()
+    await port.stop()
+    traced.answers = {"poll": 0}
+    await port.poll()
+    await port.cleanup()
+    assert (told, ended) == ([], [])
+    port, _ = open_port(traced, context)
+    port.spawner.add_poll_callback(told.append, "died")
+    assert await port.poll() == 0
+    await port.cleanup()
+    assert (told, ended) == (["died"], [])
+    port, _ = open_port(traced, context)
+    assert await port.spawner.poll_and_notify() == 0
+    assert ended == [7]

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from web_house import Api, WebHouse
 
+from perijove.access.catalogue import DEFAULT_ROLES
+from perijove.store import roles, services, users
+
 TOKEN = "token-of-the-new-service"
 URL = "http://127.0.0.1:9/"
 
@@ -23,8 +26,6 @@ async def plain_maker(house: WebHouse, *scopes: str) -> Api:
 
 
 def _give(connection: Any, name: str, scopes: tuple[str, ...]) -> None:
-    from perijove.store import roles, users
-
     user = users.find(connection, name)
     assert user is not None
     roles.give(connection, "user", roles.save(connection, "made-up", "", scopes), [user.id])
@@ -158,8 +159,6 @@ async def test_scopes_without_a_meaning_for_a_service_take_them_over_everybody(
 
 
 def _let_small_add(connection: Any) -> None:
-    from perijove.store import roles, services
-
     service = services.find(connection, "small")
     assert service is not None
     role = roles.save(connection, "adders", "", ("admin:services",))
@@ -167,8 +166,6 @@ def _let_small_add(connection: Any) -> None:
 
 
 async def test_only_an_admin_makes_an_admin_whatever_scopes_are_held(house: WebHouse) -> None:
-    from perijove.access.catalogue import DEFAULT_ROLES
-
     api = await plain_maker(house, *DEFAULT_ROLES["admin"].scopes)
     body = {"admin": True, "api_token": TOKEN}
     assert (await api.post("/services/boss", json=body)).status_code == 403

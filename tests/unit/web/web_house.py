@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 
-from perijove.access.decide import Grant
 from perijove.building import Built, build
 from perijove.config.hub import JupyterHub
 from perijove.config.load import load_hub
@@ -132,8 +131,3 @@ class WebHouse:
 
 async def _no_shutdown(proxy: bool | None, servers: bool | None) -> None:
     raise AssertionError("nothing here shuts the hub down")
-
-
-def grant(*scopes: str) -> Grant:
-    """A grant of expanded scopes."""
-    return Grant.of(scopes)

@@ -36,6 +36,7 @@ _SECURITY: dict[Auth, list[dict[str, list[str]]]] = {
     "token": [{"token": []}],
     "page": [{"cookie": []}],
     "any": [{"token": []}, {"cookie": []}],
+    "optional": [{"token": []}, {"cookie": []}, {}],
 }
 
 _made: dict[str, bytes] = {}

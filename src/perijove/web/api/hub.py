@@ -39,7 +39,7 @@ async def get_health(call: Call) -> Response:
     "GET",
     "/metrics",
     "Prometheus metrics",
-    auth="none",
+    auth="optional",
     answers={200: None},
     errors=(403,),
 )

@@ -18,9 +18,12 @@ from perijove.domain.errors import InvalidInput, NotAuthenticated
 from perijove.web.call import Call, Handler
 from perijove.web.freshness import identify
 
-Auth = Literal["any", "token", "none", "page"]
-"""What a caller must show: a token or the login cookie, a token, nothing; ``page``: the
-handler itself asks for the cookie, and sends strangers to sign in."""
+Auth = Literal["any", "token", "none", "optional", "page"]
+"""What a caller must show: a token or the login cookie, a token, nothing.
+
+With the other two the handler asks for itself: ``optional`` can do without, ``page``
+wants the cookie and sends strangers to sign in.
+"""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -89,7 +92,7 @@ def operation(
 
     def declare(handler: Handler) -> Handler:
         async def endpoint(call: Call) -> Any:
-            if auth not in ("none", "page"):
+            if auth in ("any", "token"):
                 await identify(call, cookies=auth == "any")
                 if not call.caller.known:
                     raise NotAuthenticated

@@ -49,7 +49,7 @@ async def list_tokens(call: Call) -> Response:
     "POST",
     TOKENS,
     "Create a token",
-    auth="none",
+    auth="optional",
     body=models.TokenRequest,
     answers={201: models.Token},
     errors=(400, 403),
