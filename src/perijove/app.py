@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from perijove import INTERFACE_VERSION
-from perijove.building import Built, build
+from perijove.building.hub import Built, build
 from perijove.config.load import LoadedConfig
 from perijove.domain.errors import ConfigError, PerijoveError, PluginError, SchemaMismatch
 from perijove.domain.settings import Settings
@@ -86,7 +86,7 @@ class HubProcess:
     @asynccontextmanager
     async def without_serving(self) -> AsyncIterator[Built]:
         """The rooms with a prepared database, for commands that serve nobody."""
-        built = self.built = await self._build()
+        built = self.built = self._build()
         try:
             await built.prepare()
             yield built
@@ -95,8 +95,8 @@ class HubProcess:
 
     # -- start ------------------------------------------------------------
 
-    async def _build(self) -> Built:
-        return await build(
+    def _build(self) -> Built:
+        return build(
             self._loaded,
             self._settings,
             on_lease_lost=lambda: self.end(1),
@@ -106,13 +106,13 @@ class HubProcess:
 
     async def _start(self) -> None:
         self._write_pid_file()
-        built = self.built = await self._build()
+        built = self.built = self._build()
         self._then("database", self._close_database)
         self._announce(built)
-        await built.lease.start()
-        self._then("lease", built.lease.close)
-        await built.bus.start()
-        self._then("bus", built.bus.close)
+        await built.ground.lease.start()
+        self._then("lease", built.ground.lease.close)
+        await built.ground.bus.start()
+        self._then("bus", built.ground.bus.close)
         proxy = asyncio.ensure_future(self._start_proxy(built))
         try:
             await built.prepare()
@@ -125,17 +125,17 @@ class HubProcess:
         self._then("activity", built.rooms.activity.close)
         self._then("http clients", built.close_clients)
         built.rooms.activity.start()
-        self._then("runner", built.runner.close)
+        self._then("runner", built.servers.runner.close)
         self._then("removals", built.rooms.removals.close)
-        self._then("sweep", built.sweep.close)
+        self._then("sweep", built.servers.sweep.close)
         self._then("servers", self._stop_servers)
         self._then("listener", listener.close)
         self._then("background", self._tasks.close)
-        await built.sweep.claim()
-        self._then("services", built.supervisor.close)
-        await built.supervisor.start()
+        await built.servers.sweep.claim()
+        self._then("services", built.servers.supervisor.close)
+        await built.servers.supervisor.start()
         await built.rooms.reconciler.check()
-        built.sweep.start()
+        built.servers.sweep.start()
         await self._adopt(built)
         await built.rooms.reconciler.check()
         self._start_duties(built)
@@ -161,7 +161,7 @@ class HubProcess:
     async def _adopt(self, built: Built) -> None:
         """Find running servers again; go on without the slow ones."""
         began = time.perf_counter()
-        adopting = self._tasks.spawn(built.sweep.adopt(), "adopt servers")
+        adopting = self._tasks.spawn(built.servers.sweep.adopt(), "adopt servers")
         limit_s = self._settings.servers.init_spawners_timeout_s
         done, _ = await asyncio.wait([adopting], timeout=limit_s if limit_s >= 0 else None)
         if done:
@@ -177,13 +177,15 @@ class HubProcess:
     def _start_duties(self, built: Built) -> None:
         duties, settings = built.duties, self._settings
         self._then("duties", duties.close)
-        duties.every(ADOPT_EVERY_S, "adopt orphans", built.sweep.adopt)
+        duties.every(ADOPT_EVERY_S, "adopt orphans", built.servers.sweep.adopt)
         duties.every(purge.INTERVAL_S, "purge", built.purge, shared=True, at_once=True)
         duties.every(REMOVALS_EVERY_S, "removals", built.rooms.removals.finish, shared=True)
         duties.every(
             settings.activity.update_interval_s, "pull activity", lambda: self._pull_activity(built)
         )
-        duties.every(settings.services.check_interval_s, "check services", built.supervisor.check)
+        duties.every(
+            settings.services.check_interval_s, "check services", built.servers.supervisor.check
+        )
         self._start_metrics(built)
 
     def _start_metrics(self, built: Built) -> None:
@@ -206,13 +208,13 @@ class HubProcess:
 
     @staticmethod
     async def _count_users(built: Built) -> None:
-        metrics.TOTAL_USERS.set(await built.database.read(user_rows.count))
+        metrics.TOTAL_USERS.set(await built.ground.database.read(user_rows.count))
 
     @staticmethod
     async def _count_active(built: Built) -> None:
-        now = built.clock.now()
+        now = built.ground.clock.now()
         moments = {name: now - timedelta(seconds=length) for name, length in ACTIVE_PERIODS.items()}
-        counts = await built.database.read(
+        counts = await built.ground.database.read(
             lambda c: {
                 name: user_rows.count_active_since(c, since) for name, since in moments.items()
             }
@@ -223,7 +225,7 @@ class HubProcess:
     async def _pull_activity(self, built: Built) -> None:
         """What the proxy saw of servers counts as their activity; then compare all routes."""
         routes = await built.rooms.reconciler.check()
-        active = await built.database.read(server_rows.active)
+        active = await built.ground.database.read(server_rows.active)
         by_spec = {built.rooms.addresses.server_spec(server): server for server in active}
         for spec, route in routes.items():
             server = by_spec.get(spec)
@@ -266,7 +268,11 @@ class HubProcess:
         if built is None or not self._cleanup_servers:
             log.info("Leaving servers running")
             return
-        stops = [built.runner.stop(holding) for holding in built.holdings if holding.server.active]
+        stops = [
+            built.servers.runner.stop(holding)
+            for holding in built.servers.holdings
+            if holding.server.active
+        ]
         if stops:
             log.info("Stopping %d servers", len(stops))
             await asyncio.wait(stops, timeout=SERVERS_STOP_LIMIT_S)
@@ -281,7 +287,7 @@ class HubProcess:
 
     async def _close_database(self) -> None:
         if self.built is not None:
-            await asyncio.to_thread(self.built.database.close)
+            await asyncio.to_thread(self.built.ground.database.close)
 
     def _write_pid_file(self) -> None:
         path = self._settings.processes.pid_file

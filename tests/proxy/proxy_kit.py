@@ -207,6 +207,7 @@ CANNED: dict[str, tuple[bytes, bool]] = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone",
         True,
     ),
+    "no_chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", True),
     "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", False),
     "cut_chunks": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nonly this",
@@ -415,6 +416,16 @@ class ScriptedServer:
             await writer.drain()
             self.received += len(block)
         return True
+
+    async def _do_reset(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
+        """Half an answer, then a reset."""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+        return False
 
     async def _do_stream(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
         """Events for as long as the other side is there."""

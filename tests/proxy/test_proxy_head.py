@@ -56,6 +56,7 @@ def test_fields_for_one_hop_have_the_head_rebuilt(field: bytes) -> None:
 def test_the_connection_is_kept_as_the_version_says() -> None:
     assert read().keep
     assert not read(b"Connection: close").keep
+    assert not read(b"Connection: close", b"Connection: keep-alive").keep
     assert not read(line=b"GET / HTTP/1.0").keep
     assert read(b"Connection: keep-alive", line=b"GET / HTTP/1.0").keep
 

@@ -152,7 +152,7 @@ class ClientConnection(ClientLine):
         if request.path == _HEALTH:
             self._answer(200, b'{"status":"OK"}', "application/json")
             return
-        route = self._route = plane.find(request)
+        route = self._route = plane.find(request.path, request.host)
         if route is None:
             self.fail(404)
             return
@@ -233,25 +233,23 @@ class ClientConnection(ClientLine):
         # else the server has failed, and the rest of the body is of no use
 
     # -- what the server's connection tells (forward.Downstream) --------------
-    def response_head(self, head: bytes, response: Response, dechunk: bool) -> bytes | None:
+    def response_head(self, head: bytes, response: Response) -> bytes | None:
         """The head to send, or None where it may go as it came."""
         self._responding = True
-        assert self._route is not None
-        location = rewrite.location_of(
-            self._request, response, self._route.target, self._plane.rules
-        )
-        drop_length = (response.status in (204, 304) and response.chunked) or (
-            response.status == 204 and response.length >= 0
-        )
-        changed = drop_length or location is not None
-        if response.as_is and self.keep and self.http11 and not changed:
+        rules = self._plane.rules
+        status = response.status
+        plain = response.as_is and self.keep and self.http11 and rules.keeps_location
+        if plain and status != 204 and status != 304:
             return None
+        location = None
+        if not rules.keeps_location and self._route is not None:
+            location = rewrite.location_of(self._request, response, self._route.target, rules)
         return rewrite.response_head(
             head,
             response,
             connection=b"keep-alive" if self.keep else b"close",
-            dechunk=dechunk,
-            drop_length=drop_length,
+            dechunk=response.chunked and not self.http11,
+            drop_length=status == 204 or (status == 304 and response.chunked),
             location=location,
         )
 
@@ -374,7 +372,8 @@ class ClientConnection(ClientLine):
             return
         self._state = HEAD
         self.deadline = self._plane.now + self._plane.settings.keep_alive_s
-        self._release(HOLD_PIPELINE | HOLD_SERVER)
+        if self._held:
+            self._release(HOLD_PIPELINE | HOLD_SERVER)
         self._next()
 
     def _next(self) -> None:

@@ -42,7 +42,7 @@ class Downstream(Protocol):
     write_paused: bool
     upgrade: bytes | None
 
-    def response_head(self, head: bytes, response: Response, dechunk: bool) -> bytes | None:
+    def response_head(self, head: bytes, response: Response) -> bytes | None:
         """The head to send instead, or None to send it as it came."""
 
     def interim(self, head: bytes, response: Response) -> None:
@@ -209,12 +209,12 @@ class Upstream(asyncio.Protocol):
         if response.chunked and not no_body:
             self._chunks = Dechunker() if dechunk else Chunks()
             body = data[end:]
-            used = self._follow(body)
-            head = client.response_head(data, response, dechunk)
+            used = self._follow(body)  # before anything is sent: 503 is still possible
+            head = client.response_head(data, response)
             self._state = CHUNKED
             self._write_chunks(client, data[:end] if head is None else head, body, used)
             return
-        head = client.response_head(data, response, False)
+        head = client.response_head(data, response)
         out = data if head is None else head + data[end:]
         if until_eof:
             self._state = UNTIL_EOF

@@ -47,33 +47,25 @@ _NO_TUNNEL = frozenset((b"h2c", b"h2", b"tls"))
 class Request(NamedTuple):
     """What a request head says to a proxy.
 
-    ``target`` is always origin-form (path and query) as it was sent; ``end`` is
-    the head's length in bytes; ``length`` is 0 without a body of known length;
+    ``target`` is always origin-form as it was sent, ``path`` the same without its
+    query; ``end`` is the head's length in bytes; ``length`` is 0 without a body of
+    known length; ``has_body`` tells whether bytes of a body follow;
     ``upgrade`` names the wanted protocol; ``as_is`` tells that the head holds
     nothing that concerns only this hop, so that its bytes can go out unchanged.
     """
 
     method: bytes
     target: bytes
+    path: bytes
     host: bytes | None
     http11: bool
     keep: bool
     length: int
     chunked: bool
+    has_body: bool
     upgrade: bytes | None
     as_is: bool
     end: int
-
-    @property
-    def path(self) -> bytes:
-        """The target without its query."""
-        cut = self.target.find(b"?")
-        return self.target if cut < 0 else self.target[:cut]
-
-    @property
-    def has_body(self) -> bool:
-        """Whether bytes of a body follow."""
-        return self.chunked or self.length > 0
 
     @property
     def idempotent(self) -> bool:
@@ -105,14 +97,15 @@ def read_request(data: bytes) -> Request | None:
         return None
     method, target, minor = match.groups()
     end = match.end()
-    if end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) > MAX_HEADERS + 2:
+    too_many = end > 4 * MAX_HEADERS and data.count(b"\n", 0, end) > MAX_HEADERS + 2
+    if end > MAX_HEAD_BYTES or too_many:
         raise Refused(431, "The request's header is too large.")
     if len(target) > MAX_TARGET_BYTES:
         raise Refused(414, "The request's target is too long.")
     http11 = minor == b"1"
     keep, as_is = http11, http11
     length, chunked, has_length = 0, False, False
-    upgrade = wants_upgrade = False
+    upgrade = wants_upgrade = close = False
     host: bytes | None = None
     for name, value in _REQUEST_FIELDS(data[:end].lower()):
         value = value.strip(b" \t")
@@ -126,10 +119,8 @@ def read_request(data: bytes) -> Request | None:
                 continue
             as_is = False
             options = _list_of(value)
-            if b"close" in options:
-                keep = False
-            elif b"keep-alive" in options:
-                keep = True
+            close = close or b"close" in options
+            keep = keep or b"keep-alive" in options
             wants_upgrade = wants_upgrade or b"upgrade" in options
         elif name == b"content-length":
             if has_length or not value.isdigit() or len(value) > 18:
@@ -158,12 +149,26 @@ def read_request(data: bytes) -> Request | None:
         target, as_is = _origin_form(target, host), False
     if method in _WANTS_LENGTH and not has_length and not chunked:
         as_is = False
+    has_body = chunked or length > 0
     protocol = None
-    if upgrade and wants_upgrade and http11 and not chunked and not length:
+    if upgrade and wants_upgrade and http11 and not has_body:
         protocol = _wanted_protocol(data[:end])
+    query = target.find(b"?")
+    path = target if query < 0 else target[:query]
     return Request(
-        method, target, host, http11, keep, length, chunked, protocol, as_is, end,
-    )  # fmt: skip
+        method,
+        target,
+        path,
+        host,
+        http11,
+        keep and not close,
+        length,
+        chunked,
+        has_body,
+        protocol,
+        as_is,
+        end,
+    )
 
 
 def read_response(data: bytes) -> Response | None:
@@ -182,7 +187,7 @@ def read_response(data: bytes) -> Response | None:
     http11 = match[1] == b"1"
     keep = as_is = http11
     length, chunked, upgrade = -1, False, None
-    wants_upgrade = False
+    wants_upgrade = close = False
     for name, value in _RESPONSE_FIELDS(data[:end].lower()):
         value = value.strip(b" \t")
         if name == b"content-length":
@@ -195,10 +200,8 @@ def read_response(data: bytes) -> Response | None:
                 continue
             as_is = False
             options = _list_of(value)
-            if b"close" in options:
-                keep = False
-            elif b"keep-alive" in options:
-                keep = True
+            close = close or b"close" in options
+            keep = keep or b"keep-alive" in options
             wants_upgrade = wants_upgrade or b"upgrade" in options
         elif name == b"transfer-encoding":
             if value != b"chunked" or chunked or not http11:
@@ -211,7 +214,7 @@ def read_response(data: bytes) -> Response | None:
     if chunked and length >= 0:
         raise BadUpstream("the response has both Content-Length and Transfer-Encoding")
     return Response(
-        int(match[2]), http11, keep, length, chunked,
+        int(match[2]), http11, keep and not close, length, chunked,
         upgrade if wants_upgrade else None, as_is, end,
     )  # fmt: skip
 

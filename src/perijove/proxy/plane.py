@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from perijove.kit.aio import Tasks
 from perijove.proxy.activity import Activity
 from perijove.proxy.errors import ErrorPages
-from perijove.proxy.head import Request
 from perijove.proxy.limits import Limits
 from perijove.proxy.metrics import Metrics
 from perijove.proxy.rewrite import Rules
@@ -75,6 +74,7 @@ class Plane:
         self.activity = Activity(self.metrics)
         self.pages = pages or ErrorPages()
         self.server_tls = server_tls
+        self.find = self._find_timed if self.metrics.timed else table.find
         self.clients: set[Watched] = set()
         self.tasks = Tasks("proxy")
         self.now = monotonic()
@@ -97,13 +97,10 @@ class Plane:
         self.clients.add(client)
         return True
 
-    def find(self, request: Request) -> Route | None:
-        """The route of a request. Raises Refused for an ambiguous path."""
-        if not self.metrics.timed:
-            return self.table.find(request.path, request.host)
+    def _find_timed(self, path: bytes, host: bytes | None) -> Route | None:
         started = perf_counter()
         try:
-            return self.table.find(request.path, request.host)
+            return self.table.find(path, host)
         finally:
             self.metrics.find_target.add(perf_counter() - started)
 

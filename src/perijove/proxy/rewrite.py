@@ -6,7 +6,7 @@ concern one hop only are dropped (RFC 9110 section 7.6.1), those that the
 operator asked for are added.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from perijove.proxy.head import Request, Response
@@ -41,15 +41,16 @@ class Rules:
     custom_headers: tuple[tuple[bytes, bytes], ...] = ()
     by_host: bool = False
 
-    @property
-    def keeps_request(self) -> bool:
-        """Whether a request without base path may go out as it came."""
-        return self.include_prefix and not self.change_origin and not self.custom_headers
+    keeps_request: bool = field(init=False)
+    """Whether a request without base path may go out as it came."""
+    keeps_location: bool = field(init=False)
+    """Whether redirects pass unchanged."""
 
-    @property
-    def keeps_location(self) -> bool:
-        """Whether redirects pass unchanged."""
-        return not self.auto_rewrite and not self.protocol_rewrite
+    def __post_init__(self) -> None:
+        # worked out once: they are asked for with every request
+        keeps = self.include_prefix and not self.change_origin and not self.custom_headers
+        object.__setattr__(self, "keeps_request", keeps)
+        object.__setattr__(self, "keeps_location", not (self.auto_rewrite or self.protocol_rewrite))
 
 
 class Forwarding:
@@ -241,7 +242,7 @@ class Location:
 def location_of(
     request: Request, response: Response, target: Target, rules: Rules
 ) -> Location | None:
-    """The rewriting that this response's Location needs, if any."""
-    if rules.keeps_location or response.status not in _REDIRECTS:
+    """The rewriting that this response's Location needs, where ``rules`` want any."""
+    if response.status not in _REDIRECTS:
         return None
     return Location(target, request.host, rules)

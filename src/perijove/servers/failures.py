@@ -1,11 +1,16 @@
 """What a failed start means: to people, in the log, and in the metrics.
 
+``ask`` calls a plug-in so that it can fail in no other way than by an error.
+
 A policy refusal of a plug-in is no fault: it is logged without traceback and
 counted as a failure, not as an error.
 """
 
 import logging
 import time
+from asyncio import CancelledError
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from perijove.domain.errors import (
     PerijoveError,
@@ -14,9 +19,13 @@ from perijove.domain.errors import (
     StartFailed,
     StoreUnavailable,
 )
+from perijove.domain.ports import SpawnerPort
 from perijove.domain.servers import Failure
+from perijove.kit.aio import being_cancelled
 from perijove.servers.holdings import Holding
 from perijove.telemetry import metrics
+
+T = TypeVar("T")
 
 log = logging.getLogger("perijove.servers")
 
@@ -60,3 +69,13 @@ def observe_failure(holding: Holding, failure: Failure) -> None:
 def is_policy(error: Exception) -> bool:
     """Whether the plug-in refused on purpose; that is no sign of a broken installation."""
     return isinstance(error, Refusal) and error.status < 500
+
+
+async def ask(port: SpawnerPort, call: str, answer: Awaitable[T]) -> T:
+    """A plug-in's answer; a cancellation from within it is a PluginError, not ours."""
+    try:
+        return await answer
+    except CancelledError:
+        if being_cancelled():
+            raise
+        raise PluginError(port.class_name, call, "it was cancelled from within") from None

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from perijove.domain.errors import LeaseLost, PluginError, StartFailed, StoreUnavailable
 from perijove.domain.ports import Launch, SpawnerFactory, SpawnerPort
@@ -18,7 +18,7 @@ from perijove.domain.servers import Failure, Server, State, Wish
 from perijove.kit.aio import Tasks, being_cancelled
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
-from perijove.servers.failures import failure_of, is_policy, log_failure, observe_failure
+from perijove.servers.failures import ask, failure_of, is_policy, log_failure, observe_failure
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.lifecycle import Move
@@ -29,8 +29,6 @@ from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 from perijove.work.bus import Bus
 
-T = TypeVar("T")
-
 log = logging.getLogger("perijove.servers")
 
 CANCEL_GRACE_S = 1.0
@@ -39,6 +37,8 @@ STORE_EVENTS_S = 0.25
 """How often progress events are written for other replicas."""
 LAST_WORDS_S = 0.05
 """How long progress is still listened to after ``start`` has returned."""
+POLL_LIMIT_S = 60.0
+"""How long one poll may take, so that a plug-in that hangs cannot stop all polling."""
 CANCELLED = "cancelled"
 
 
@@ -113,9 +113,11 @@ class Runner:
             return True
         began = time.perf_counter()
         try:
-            status = await _ask(port, "poll", port.poll())
-        except PluginError as error:
-            log.error("%s", error)
+            async with asyncio.timeout(POLL_LIMIT_S):
+                status = await ask(port, "poll", port.poll())
+        except (PluginError, TimeoutError) as error:
+            name = holding.server.full_name
+            log.error("%r cannot be polled: %s", name, error or "no answer in time")
             return True
         took_s = time.perf_counter() - began
         (metrics.POLL_RUNNING if status is None else metrics.POLL_STOPPED).observe(took_s)
@@ -126,6 +128,16 @@ class Runner:
             log.warning("User server %r ended by itself with exit status %s", name, status)
             self.stop(holding, exited=True)
         return False
+
+    def give_up(self, holding: Holding, error: LeaseLost) -> None:
+        """Another replica owns the server now: stop acting on it at once."""
+        log.warning("Gave up %r: %s", holding.server.full_name, error)
+        self._holdings.drop(holding)
+        if self._work.factory.find(holding.server.id) is holding.port:
+            self._work.factory.forget(holding.server.id)
+        task = holding.starting
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     async def close(self) -> None:
         """Stop driving; the servers themselves go on."""
@@ -139,7 +151,7 @@ class Runner:
             await steps()
         except LeaseLost as error:
             if holding.stopping is None:
-                self._give_up(holding, error)
+                self.give_up(holding, error)
         except asyncio.CancelledError:
             if holding.stopping is not None or being_cancelled():
                 raise
@@ -158,16 +170,6 @@ class Runner:
             if 0 < holding.port.failure_limit <= self._failures_in_a_row:
                 self._work.on_failure_limit(self._failures_in_a_row)
         self.stop(holding, failure)
-
-    def _give_up(self, holding: Holding, error: LeaseLost) -> None:
-        """Another replica owns the server now: stop acting on it at once."""
-        log.warning("Gave up %r: %s", holding.server.full_name, error)
-        self._holdings.drop(holding)
-        if self._work.factory.find(holding.server.id) is holding.port:
-            self._work.factory.forget(holding.server.id)
-        task = holding.starting
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
 
     async def _bring_up(self, holding: Holding, request: object | None) -> None:
         work = self._work
@@ -201,16 +203,17 @@ class Runner:
         must hold all the same. A stop waits for such a one (``_outlast``).
         """
         name = holding.server.full_name
-        holding.plugin = plugin = asyncio.ensure_future(_ask(port, "start", port.start()))
+        holding.plugin = plugin = asyncio.ensure_future(ask(port, "start", port.start()))
         plugin.add_done_callback(_read_result)
         telling = self._tasks.spawn(self._tell_progress(holding, port), f"progress {name!r}")
+        storing = self._tasks.spawn(self._store_progress(holding, port), f"events {name!r}")
         try:
             done, _ = await asyncio.wait([plugin], timeout=port.start_timeout_s)
             # What the plug-in wanted to say last is already waiting in its generator.
             await asyncio.wait([telling], timeout=LAST_WORDS_S)
         finally:
-            plugin.cancel()
-            telling.cancel()
+            for task in (plugin, telling, storing):
+                task.cancel()
         if not done:
             raise StartFailed(
                 f"The server did not start within {port.start_timeout_s:g} seconds",
@@ -220,7 +223,6 @@ class Runner:
         return plugin.result()
 
     async def _tell_progress(self, holding: Holding, port: SpawnerPort) -> None:
-        storing = self._tasks.spawn(self._store_progress(holding, port), "progress")
         try:
             async for event in port.progress():
                 if being_cancelled():
@@ -228,10 +230,6 @@ class Runner:
                 holding.add_event({k: v for k, v in event.items() if k not in ("ready", "failed")})
         except PluginError as error:
             log.warning("%s", error)
-        else:
-            await storing
-        finally:
-            storing.cancel()
 
     async def _store_progress(self, holding: Holding, port: SpawnerPort) -> None:
         """Write progress for other replicas, and the plug-in's state for a later hub."""
@@ -245,7 +243,7 @@ class Runner:
                     saved = state
             except LeaseLost as error:
                 if holding.stopping is None:
-                    self._give_up(holding, error)
+                    self.give_up(holding, error)
                 return
             except (PluginError, StoreUnavailable) as error:
                 log.warning("The progress of %r is not stored: %s", holding.server.full_name, error)
@@ -282,14 +280,21 @@ class Runner:
             failure = Failure("Spawn cancelled", reason=CANCELLED)
         was_ready = holding.server.state is State.READY
         try:
-            await self._end_start(holding)
+            ending = self._cancel_start(holding)
             await self._moves.make(
-                holding, Move.TAKE_DOWN, insist=True, wanted=Wish.DOWN.value, checking=False
+                holding,
+                Move.TAKE_DOWN,
+                insist=True,
+                wanted=Wish.DOWN.value,
+                checking=False,
+                failure=failure.as_json() if failure else None,
             )
+            if ending:
+                await asyncio.wait(ending, timeout=CANCEL_GRACE_S)
             stopped = await self._take_down(holding, exited)
             await self._end(holding, failure)
         except LeaseLost as error:
-            self._give_up(holding, error)
+            self.give_up(holding, error)
             return
         took_s = time.monotonic() - began
         label = metrics.SUCCESS if stopped else metrics.FAILURE
@@ -299,13 +304,14 @@ class Runner:
             self._work.audit.server_action("stop", holding.server.user_name, holding.server.name)
         log.info("User %s server took %.3f seconds to stop", holding.server.user_name, took_s)
 
-    async def _end_start(self, holding: Holding) -> None:
-        """Cancel a start that is under way, and give it a moment to notice."""
-        tasks = [task for task in (holding.starting, holding.plugin) if task and not task.done()]
-        for task in tasks:
+    @staticmethod
+    def _cancel_start(holding: Holding) -> list["asyncio.Task[Any]"]:
+        """Cancel a start that is under way; the tasks that have to notice."""
+        tasks: list[asyncio.Task[Any] | None] = [holding.starting, holding.plugin]
+        running = [task for task in tasks if task is not None and not task.done()]
+        for task in running:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CANCEL_GRACE_S)
+        return running
 
     async def _take_down(self, holding: Holding, exited: bool) -> bool:
         """Route away, plug-in stopped and cleaned up; False when the plug-in failed to stop it."""
@@ -319,7 +325,7 @@ class Runner:
             await self._outlast(holding, port)
             stopped = await self._stop_plugin(holding, port)
         try:
-            await _ask(port, "cleanup", port.cleanup())
+            await ask(port, "cleanup", port.cleanup())
         except Exception:
             log.exception("Cleaning up after %r failed", holding.server.full_name)
         return stopped
@@ -328,13 +334,13 @@ class Runner:
         """Have the plug-in stop what runs; False when it failed."""
         name = holding.server.full_name
         try:
-            running = await _ask(port, "poll", port.poll()) is None
+            running = await ask(port, "poll", port.poll()) is None
         except Exception as error:
             log.warning("%r is stopped without knowing whether it runs: %s", name, error)
             running = True
         try:
             if running:
-                await _ask(port, "stop", port.stop())
+                await ask(port, "stop", port.stop())
         except Exception as error:
             log.error("%r may still run: %s", name, error, exc_info=error.__cause__)
             return False
@@ -400,16 +406,6 @@ def _remains(holding: Holding) -> tuple[bool, dict[str, object]]:
     except PluginError as error:
         log.error("The state of %r is lost: %s", holding.server.full_name, error)
         return False, {}
-
-
-async def _ask(port: SpawnerPort, call: str, answer: Awaitable[T]) -> T:
-    """A plug-in's answer; its own inner cancellation is a PluginError, not ours."""
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        if being_cancelled():
-            raise
-        raise PluginError(port.class_name, call, "it was cancelled from within") from None
 
 
 def _read_result(task: "asyncio.Task[str]") -> None:

@@ -3,11 +3,14 @@
 After a crash the row alone tells what to do:
 
     QUEUED      nothing was begun: start it
-    STARTING    the plug-in had begun: if it (or what it left running) is found
-                alive go on, else clean up and say why it failed
+    STARTING    the plug-in had begun and gave no address yet: stop what it left
+                running, and say why the start failed
     PROBING     it had an address: alive, go on probing; dead, failed
     READY       poll it and ask it; alive, it stays; dead, it has stopped
     STOPPING    stop it again
+
+The same is done with servers that this replica itself has lost sight of, say when
+a request was cut off between granting a start and beginning it.
 """
 
 import asyncio
@@ -15,13 +18,14 @@ import logging
 import random
 import time
 
-from perijove.domain.errors import LeaseLost, PerijoveError, PluginError
+from perijove.domain.errors import LeaseLost, PerijoveError, PluginError, StoreUnavailable
 from perijove.domain.events import Topic
 from perijove.domain.ports import SpawnerFactory, SpawnerPort
-from perijove.domain.servers import Failure, Server, State, Wish
+from perijove.domain.servers import STARTS, Failure, Server, State, Wish
 from perijove.kit.aio import Tasks
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
+from perijove.servers.failures import ask
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.runner import Runner
@@ -69,6 +73,8 @@ class Sweep:
         self._tasks = Tasks("sweep")
         self._polling: set[int] = set()
         self._claimed: list[Server] = []
+        self._settling: set[int] = set()
+        self._unknown: dict[int, int] = {}
         bus.subscribe(Topic.WISH, self._on_wish)
 
     def start(self) -> None:
@@ -101,6 +107,7 @@ class Sweep:
         """Settle what was claimed, and what other replicas left since; how many there were."""
         await self.claim()
         orphans, self._claimed = self._claimed, []
+        orphans += await self._lost_sight({server.id for server in orphans})
         began = time.perf_counter()
         await asyncio.gather(*(self._settle(server) for server in orphans))
         if orphans:
@@ -109,16 +116,51 @@ class Sweep:
             log.info("Took over %d servers in %.3f seconds", len(orphans), took_s)
         return len(orphans)
 
+    async def _lost_sight(self, known: set[int]) -> list[Server]:
+        """Servers that are ours in the database for a while, and that nobody here drives."""
+        owner = self._lease.id
+        held = await self._database.read(lambda c: server_rows.held_epochs(c, owner))
+        known |= self._settling
+        unknown = {
+            server_id: epoch
+            for server_id, epoch in held.items()
+            if server_id not in known and self._holdings.get(server_id) is None
+        }
+        # One that is unknown only now may be on its way from the database to its holding.
+        stale = [item for item in unknown.items() if item in self._unknown.items()]
+        self._unknown = unknown
+        if not stale:
+            return []
+        return await self._database.write(lambda c: server_rows.reclaim(c, owner, stale))
+
     async def _settle(self, server: Server) -> None:
+        self._settling.add(server.id)
         async with self._limit:
             try:
                 await self._settle_one(server)
-            except LeaseLost as error:
-                log.warning("%s", error)
+            except StoreUnavailable as error:
+                # It is found again as one that this replica has lost sight of.
+                log.warning("%r is taken over later: %s", server.full_name, error)
+                self._let_go(server)
             except Exception as error:
-                log.exception("Could not take over %r", server.full_name)
-                holding = self._holdings.get(server.id) or self._holdings.add(server)
-                self._runner.stop(holding, Failure(f"{RESTARTED}: {error}"))
+                self._end_unsettled(server, error)
+            finally:
+                self._settling.discard(server.id)
+
+    def _let_go(self, server: Server) -> None:
+        holding = self._holdings.get(server.id)
+        if holding is not None and holding.stopping is None:
+            self._holdings.drop(holding)
+
+    def _end_unsettled(self, server: Server, error: Exception) -> None:
+        """A server that could not be taken over ends, unless it is worth another try."""
+        log.error("Could not take over %r: %s", server.full_name, error, exc_info=error)
+        holding = self._holdings.get(server.id)
+        if holding is None and server.state is State.READY and server.wanted is Wish.UP:
+            # It may run well, and the operator may mend what keeps us from looking.
+            return
+        failure = Failure(f"{RESTARTED}: {error}") if server.state in STARTS else None
+        self._runner.stop(holding or self._holdings.add(server), failure)
 
     async def _settle_one(self, server: Server) -> None:
         if server.state is State.QUEUED and server.wanted is Wish.UP:
@@ -127,44 +169,59 @@ class Sweep:
         user, groups = await self._launcher.owner(server)
         port = self._factory.open(server, user, groups, fresh=True)
         port.set_address(server.url)
-        if server.state in (State.QUEUED, State.STOPPING) or server.wanted is Wish.DOWN:
-            self._runner.stop(await self._hold(server, port), server.failure)
-        elif server.state is State.READY:
-            await self._check_ready(server, port)
-        else:
-            await self._check_starting(server, port)
-
-    async def _hold(self, server: Server, port: SpawnerPort) -> Holding:
-        """Hold a server with its plug-in object and the events of its start so far."""
         holding = self._holdings.add(server)
         holding.port = port
-        holding.events = await self._database.read(lambda c: event_rows.after(c, server.id, 0))
-        holding.stored = len(holding.events)
-        return holding
+        holding.update()
+        if server.state is State.READY and server.wanted is Wish.UP:
+            await self._check_ready(holding, port)
+            return
+        await self._recall_events(holding)
+        if server.state in (State.STARTING, State.PROBING) and server.wanted is Wish.UP:
+            await self._check_starting(holding, port)
+        else:
+            self._runner.stop(holding, server.failure)
 
-    async def _check_starting(self, server: Server, port: SpawnerPort) -> None:
+    async def _recall_events(self, holding: Holding) -> None:
+        """The events of the start so far, so that its numbers go on."""
+        server_id = holding.server.id
+        holding.events = await self._database.read(lambda c: event_rows.after(c, server_id, 0))
+        holding.stored = len(holding.events)
+
+    async def _check_starting(self, holding: Holding, port: SpawnerPort) -> None:
         """A start that the crash cut off: go on if something runs, else say that it failed."""
-        found = await self._alive(port) if server.plugin_state else await port.find_lost()
+        server = holding.server
+        found = await (self._alive(port) if server.plugin_state else self._finds_lost(port))
+        if holding.stopping is not None:
+            return
         if found and server.state is State.PROBING and server.url:
             log.info("Going on with the start of %r", server.full_name)
-            self._runner.resume(await self._hold(server, port), port)
+            self._runner.resume(holding, port)
             return
-        holding = await self._hold(server, port)
         log.warning("%r: %s", server.full_name, RESTARTED)
         self._runner.stop(holding, Failure(RESTARTED, reason="restart"))
 
-    async def _check_ready(self, server: Server, port: SpawnerPort) -> None:
-        holding = await self._hold(server, port)
-        holding.update()
-        if not await self._alive(port) or not await self._answers(holding, port):
-            log.warning("%r stopped while no hub was watching", server.full_name)
-            self._runner.stop(holding, exited=False)
+    async def _check_ready(self, holding: Holding, port: SpawnerPort) -> None:
+        server = holding.server
+        found = await self._alive(port) and await self._answers(holding, port)
+        if holding.stopping is not None:
             return
-        await self._database.write(
-            lambda c: server_rows.amend(
-                c, server.id, server.epoch, checking=False, url=holding.server.url
+        if not found:
+            log.warning("%r stopped while no hub was watching", server.full_name)
+            self._runner.stop(holding)
+            return
+        url = holding.server.url
+        try:
+            await self._database.write(
+                lambda c: server_rows.amend(
+                    c, server.id, server.epoch, State.READY, checking=False, url=url
+                )
             )
-        )
+        except LeaseLost as error:
+            if holding.stopping is None:
+                self._runner.give_up(holding, error)
+            return
+        if holding.stopping is not None:
+            return
         holding.update(checking=False)
         self._schedule(holding)
         await self._ensure_route(holding)
@@ -172,14 +229,13 @@ class Sweep:
     async def _answers(self, holding: Holding, port: SpawnerPort) -> bool:
         """Whether the server answers where it says it is (its address may have moved)."""
         server = holding.server
-        url = await port.address() or server.url or ""
-        if url != server.url:
-            log.warning("%r moved from %s to %s", server.full_name, server.url, url)
-            port.set_address(url)
-            holding.update(url=url)
-        addresses = self._routes.addresses
-        path = addresses.server_path(server.user_name, server.name)
         try:
+            url = await ask(port, "get_url", port.address()) or server.url or ""
+            if url != server.url:
+                log.warning("%r moved from %s to %s", server.full_name, server.url, url)
+                port.set_address(url)
+                holding.update(url=url)
+            path = self._routes.addresses.server_path(server.user_name, server.name)
             await self._prober.wait(url + path + "api", port.http_timeout_s, port.poll)
         except PerijoveError as error:
             log.warning("%r does not answer: %s", server.full_name, error)
@@ -192,13 +248,24 @@ class Sweep:
         except PluginError as error:
             # The comparison of all routes, which follows at start, tries again.
             log.warning("%s", error)
+        if holding.stopping is not None:
+            # The stop may have removed the route before it was added.
+            await self._routes.remove(holding.server)
 
     @staticmethod
     async def _alive(port: SpawnerPort) -> bool:
         try:
-            return await port.poll() is None
+            return await ask(port, "poll", port.poll()) is None
         except PluginError as error:
             log.error("%s; taking the server as stopped", error)
+            return False
+
+    @staticmethod
+    async def _finds_lost(port: SpawnerPort) -> bool:
+        try:
+            return await ask(port, "find_lost", port.find_lost())
+        except PluginError as error:
+            log.error("%s; what a start left running goes on", error)
             return False
 
     # -- watching ---------------------------------------------------------
@@ -219,11 +286,31 @@ class Sweep:
             if not self._lease.trusted:
                 continue
             now = time.monotonic()
-            for holding in self._holdings:
-                self._poll_if_due(holding, now)
-            if now >= next_wishes:
-                next_wishes = now + WISH_POLL_S
-                await self._heed_wishes()
+            try:
+                for holding in self._holdings:
+                    self._poll_if_due(holding, now)
+                if now >= next_wishes:
+                    next_wishes = now + WISH_POLL_S
+                    self._free_stuck()
+                    await self._heed_wishes()
+            except Exception:
+                log.exception("Watching servers failed; going on")
+
+    def _free_stuck(self) -> None:
+        """No server stays on its way because the task that drove it broke."""
+        for holding in self._holdings:
+            stopping, starting = holding.stopping, holding.starting
+            if stopping is not None:
+                stuck = stopping.done() and holding.server.active
+            else:
+                broken = starting is not None and starting.done()
+                stuck = broken and holding.server.state in STARTS
+            if stuck:
+                log.error("%r is stuck; stopping it", holding.server.full_name)
+                failure = holding.server.failure
+                if failure is None and holding.server.state in STARTS:
+                    failure = Failure("The start broke off")
+                self._runner.stop(holding, failure)
 
     def _poll_if_due(self, holding: Holding, now: float) -> None:
         server = holding.server
@@ -243,6 +330,29 @@ class Sweep:
             self._polling.discard(holding.server.id)
             self._schedule(holding)
 
+    # -- what plug-ins notice -------------------------------------------------
+
+    def server_ended(self, server_id: int) -> None:
+        """A plug-in found its server dead: look at it now, not at the next poll."""
+        holding = self._holdings.get(server_id)
+        if holding is not None:
+            self._tasks.spawn(self._runner.poll(holding), f"poll {holding.server.full_name!r}")
+
+    def server_moved(self, server_id: int, url: str) -> None:
+        """A plug-in found its ready server at another address: route people there."""
+        holding = self._holdings.get(server_id)
+        if holding is not None and holding.server.ready and holding.server.url != url:
+            self._tasks.spawn(self._follow_move(holding, url), f"move {holding.server.full_name!r}")
+
+    async def _follow_move(self, holding: Holding, url: str) -> None:
+        server = holding.server
+        log.warning("%r moved from %s to %s", server.full_name, server.url, url)
+        await self._database.write(
+            lambda c: server_rows.amend(c, server.id, server.epoch, state=server.state, url=url)
+        )
+        holding.update(url=url)
+        await self._ensure_route(holding)
+
     # -- wishes from elsewhere --------------------------------------------
 
     def _on_wish(self, key: str) -> None:
@@ -259,4 +369,4 @@ class Sweep:
             holding = self._holdings.get(server.id)
             if holding is not None and holding.stopping is None:
                 holding.update(removing=server.removing)
-                self._runner.stop(holding)
+                self._runner.stop(holding, asked=True)

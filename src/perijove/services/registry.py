@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -42,27 +43,29 @@ class Registry:
     async def load(self, specs: Sequence[ServiceSpec]) -> None:
         """Make the database's services those of the configuration, run-time ones kept.
 
-        Runs before roles are loaded, since roles name services. Raises ConfigError.
+        A name belongs to the operator: a service made at run time gives way, with
+        its tokens, since the configuration's roles would reach it otherwise. Runs
+        before roles are loaded, since roles name services. Raises ConfigError.
         """
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[int]:
             oauth_rows.ensure_hub_client(connection)
             wanted = {spec.name for spec in specs}
+            ended: list[int] = []
             for service in service_rows.all_services(connection):
                 if service.from_config and service.name not in wanted:
                     service_rows.remove(connection, service.id)
-            for spec in specs:
-                present = service_rows.find(connection, spec.name)
-                if present is not None and not present.from_config:
-                    log.error(
-                        "The service %r of the configuration is left out: one of that name "
-                        "was made at run time",
-                        spec.name,
+                elif not service.from_config and service.name in wanted:
+                    log.warning(
+                        "The service %r made at run time gives way to the one of the configuration",
+                        service.name,
                     )
-                    continue
+                    ended += _remove(connection, service)
+            for spec in specs:
                 service_rows.save(connection, self._service_of(spec))
+            return ended
 
-        await self._database.write(write)
+        self._tokens.forget(await self._database.write(write))
 
     @staticmethod
     def _service_of(spec: ServiceSpec, *, from_config: bool = True) -> Service:
@@ -90,8 +93,7 @@ class Registry:
         def write(connection: Connection) -> None:
             for spec in specs:
                 service = service_rows.find(connection, spec.name)
-                if service is None or not service.from_config:
-                    continue
+                assert service is not None
                 secret = spec.api_token
                 if secret:
                     self._tokens.adopt_given(connection, secret, service)
@@ -103,6 +105,7 @@ class Registry:
                 if secret:
                     self.secrets[spec.name] = secret
                 if spec.has_oauth:
+                    _part_with_client(connection, spec)
                     oauth_rows.save_client(connection, self._client_of(spec, secret))
 
         await self._database.write(write)
@@ -224,11 +227,7 @@ class Registry:
                 raise MethodNotAllowed(
                     f"Service {shown([name])} is defined in the configuration, and stays"
                 )
-            clients = [service.oauth_client_id] if service.oauth_client_id else []
-            ended = oauth_rows.remove_clients(connection, clients)
-            ended += token_rows.remove_of_service(connection, service.id)
-            service_rows.remove(connection, service.id)
-            return service, ended
+            return service, _remove(connection, service)
 
         service, ended = await self._database.write(write)
         self._tokens.forget(ended)
@@ -241,3 +240,24 @@ class Registry:
             return None
         spec = self._addresses.service_spec(service.name)
         return Route(spec, origin_of(service.url), {"service": service.name})
+
+
+def _part_with_client(connection: Connection, spec: ServiceSpec) -> None:
+    """An OAuth client belongs to one service: the operator's wins over those of run time."""
+    for other in service_rows.all_services(connection):
+        if other.oauth_client_id == spec.client_id and other.name != spec.name:
+            log.error(
+                "The service %r is no OAuth client any more: %r of the configuration has its id",
+                other.name,
+                spec.name,
+            )
+            service_rows.save(connection, replace(other, oauth_client_id=None))
+
+
+def _remove(connection: Connection, service: Service) -> list[int]:
+    """Delete a service with its OAuth client; the ids of the tokens that end."""
+    clients = [service.oauth_client_id] if service.oauth_client_id else []
+    ended = oauth_rows.remove_clients(connection, clients)
+    ended += token_rows.remove_of_service(connection, service.id)
+    service_rows.remove(connection, service.id)
+    return ended

@@ -89,12 +89,14 @@ def active(connection: Connection) -> list[Server]:
     return [from_row(row) for row in connection.execute(statement)]
 
 
-def held_by(connection: Connection, owner: str) -> list[Server]:
-    """Every server that this replica holds."""
-    statement = _SELECT.where(
-        servers.c.state != State.STOPPED.value, servers.c.lease_owner == owner
+def held_epochs(connection: Connection, owner: str) -> dict[int, int]:
+    """Id and epoch of every active server that this replica holds."""
+    rows = connection.execute(
+        select(servers.c.id, servers.c.epoch).where(
+            servers.c.state != State.STOPPED.value, servers.c.lease_owner == owner
+        )
     )
-    return [from_row(row) for row in connection.execute(statement)]
+    return {row.id: row.epoch for row in rows}
 
 
 def unwanted(connection: Connection, owner: str) -> list[Server]:
@@ -255,19 +257,24 @@ def amend(connection: Connection, server_id: int, epoch: int, state: State, **va
     move(connection, server_id, epoch, (state,), state, **values)
 
 
-def reclaim(connection: Connection, server: Server) -> Server | None:
-    """Take a server anew that its own holder has lost sight of; None when it has moved on."""
-    result = connection.execute(
-        sql_update(servers)
-        .where(
-            servers.c.id == server.id,
-            servers.c.epoch == server.epoch,
-            servers.c.lease_owner == server.lease_owner,
-            servers.c.state != State.STOPPED.value,
+def reclaim(connection: Connection, owner: str, held: Sequence[tuple[int, int]]) -> list[Server]:
+    """Take anew those of these (id, epoch) that their own holder still holds unchanged."""
+    found = []
+    for server_id, epoch in held:
+        result = connection.execute(
+            sql_update(servers)
+            .where(
+                servers.c.id == server_id,
+                servers.c.epoch == epoch,
+                servers.c.lease_owner == owner,
+                servers.c.state != State.STOPPED.value,
+            )
+            .values(epoch=epoch + 1, checking=servers.c.state == State.READY.value)
         )
-        .values(epoch=servers.c.epoch + 1, checking=servers.c.state == State.READY.value)
-    )
-    return get(connection, server.id) if result.rowcount else None
+        server = get(connection, server_id) if result.rowcount else None
+        if server is not None:
+            found.append(server)
+    return found
 
 
 def claim_orphans(connection: Connection, owner: str, host: str, limit: int) -> list[Server]:

@@ -24,6 +24,9 @@ from perijove.web.routing import Endpoint, Match, Routes
 
 log = logging.getLogger("perijove.web")
 
+PLUGIN_COOKIES = "perijove.cookies"
+"""Where an authenticator's cookies wait that it set while the hub answered a sign-in."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -134,6 +137,8 @@ class HubApplication:
         for name, value in headers.items():
             if name not in response.headers:
                 response.headers[name] = value
+        for cookie in request.scope.get(PLUGIN_COOKIES, ()):
+            response.headers.append("set-cookie", cookie)
         body = getattr(response, "body", None)
         if is_api and response.status_code == 200 and request.method == "GET" and body:
             # An entity tag identifies the body; it guards nothing.

@@ -57,6 +57,12 @@ class Call:
             self._query = parse_qs(text, keep_blank_values=True, errors="replace")
         return self._query
 
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, names still percent-encoded."""
+        raw: bytes = self.request.scope.get("raw_path") or self.request.url.path.encode()
+        return raw.partition(b"?")[0].decode("latin-1")
+
     def argument(self, name: str, default: str | None = None) -> str | None:
         """The last query argument of that name."""
         values = self.query.get(name)
@@ -93,6 +99,9 @@ class Call:
         kind = self.request.headers.get("content-type", "")
         if kind.startswith("multipart/form-data") and "boundary=" not in kind:
             raise InvalidInput("The form is malformed: its parts have no boundary")
+        length = self.request.headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > MAX_FORM_BYTES:
+            raise InvalidInput(f"The form is larger than {MAX_FORM_BYTES} bytes")
         try:
             return await self.request.form()
         except Exception as error:

@@ -39,16 +39,19 @@ class Match:
 
 def decode_segment(segment: str) -> str:
     """A percent-encoded segment as text. Raises InvalidInput when it is none."""
-    if "%" not in segment and segment.isascii():
+    if "%" not in segment and "\0" not in segment and segment.isascii():
         return segment
     for part in segment.split("%")[1:]:
         if len(part) < 2 or not all(c in "0123456789abcdefABCDEF" for c in part[:2]):
             raise InvalidInput(f"Malformed percent-encoding in {segment!r}")
     try:
         # Servers hand on the raw bytes of a path as Latin-1 text.
-        return unquote_to_bytes(segment.encode("latin-1")).decode("utf-8")
+        text = unquote_to_bytes(segment.encode("latin-1")).decode("utf-8")
     except UnicodeError:
         raise InvalidInput(f"{segment!r} is not percent-encoded UTF-8") from None
+    if "\0" in text:
+        raise InvalidInput("A name cannot hold NUL")  # nor could a database be asked about it
+    return text
 
 
 class Routes:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Json = dict[str, Any]
+Scopes = Annotated[list[str], Field(max_length=1000)]
 
 
 class Request(BaseModel):
@@ -76,7 +77,7 @@ class TokenRequest(Request):
 
     note: str | None = None
     expires_in: Annotated[int, Field(ge=1, description="seconds; null: never")] | None = None
-    scopes: list[str] | None = None
+    scopes: Scopes | None = None
     roles: list[str] | None = None
     auth: Json | None = None
 
@@ -136,7 +137,7 @@ class ServiceRequest(Request):
     url: str | None = Field(None, description="where it answers; it is routed then")
     admin: bool | None = None
     api_token: str | None = Field(None, description="at least 8 characters")
-    oauth_client_allowed_scopes: list[str] | None = None
+    oauth_client_allowed_scopes: Scopes | None = None
     oauth_client_id: str | None = Field(None, description="begins with service-")
     oauth_redirect_uri: str | None = None
     oauth_no_confirm: bool | None = None
@@ -156,13 +157,13 @@ class ShareRequest(Request):
 
     user: str | None = None
     group: str | None = None
-    scopes: list[str] | None = None
+    scopes: Scopes | None = None
 
 
 class ShareCodeRequest(Request):
     """A new share code. Missing scopes: access to the server."""
 
-    scopes: list[str] | None = None
+    scopes: Scopes | None = None
     expires_in: (
         Annotated[int, Field(ge=60, le=31536000, description="seconds; null: a day")] | None
     ) = None
@@ -171,7 +172,7 @@ class ShareCodeRequest(Request):
 class OAuthConsent(Request):
     """The confirmation page's form: what the person agrees to."""
 
-    scopes: list[str] | None = None
+    scopes: Scopes | None = None
     xsrf: str | None = Field(None, alias="_xsrf")
 
 

@@ -113,3 +113,17 @@ async def test_names_that_no_group_can_have_are_the_callers_fault(
     house: WebHouse, method: str, path: str
 ) -> None:
     assert (await house.root.request(method, path)).status_code in (400, 404)
+
+
+async def test_the_link_to_the_next_page_keeps_odd_names_as_they_were_sent(
+    house: WebHouse,
+) -> None:
+    for name in ("ada", "bob"):
+        await house.add_user(name)
+    await house.root.post("/groups/a%2Fb%20c")
+    for name in ("ada", "bob"):
+        share = {"group": "a/b c"}
+        assert (await house.root.post(f"/shares/{name}/", json=share)).status_code == 200
+    first = (await house.root.get("/groups/a%2Fb%20c/shared?limit=1")).json()
+    second = await house.root.get(first["_pagination"]["next"]["url"])
+    assert second.json()["items"][0]["server"]["user"] == {"name": "bob"}

@@ -7,7 +7,7 @@ import pytest
 from web_house import Api, WebHouse
 
 from perijove.access.catalogue import DEFAULT_ROLES
-from perijove.store import roles, services, users
+from perijove.store import oauth, roles, services, users
 
 TOKEN = "token-of-the-new-service"
 URL = "http://127.0.0.1:9/"
@@ -21,7 +21,7 @@ async def maker(house: WebHouse, *scopes: str) -> Api:
 async def plain_maker(house: WebHouse, *scopes: str) -> Api:
     """A client of somebody who holds these scopes and is no admin."""
     await house.add_user("mia")
-    await house.built.database.write(lambda c: _give(c, "mia", ("admin:services", *scopes)))
+    await house.database.write(lambda c: _give(c, "mia", ("admin:services", *scopes)))
     return await house.as_user("mia")
 
 
@@ -81,6 +81,40 @@ async def test_an_added_service_outlives_a_restart_with_all_it_had(tmp_path: Pat
     house = await WebHouse.open(tmp_path)
     assert (await house.api(TOKEN).get("/user")).json()["name"] == "new"
     assert (await house.root.get("/services/new")).json()["url"] == URL
+    await house.close()
+
+
+async def test_a_name_belongs_to_the_configuration_and_its_roles_never_reach_a_squatter(
+    tmp_path: Path,
+) -> None:
+    house = await WebHouse.open(tmp_path)
+    await house.root.post("/services/cull", json={"url": URL, "api_token": TOKEN})
+    await house.close()
+    settings = """
+c.JupyterHub.services.append({"name": "cull", "api_token": "token-of-the-operator"})
+c.JupyterHub.load_roles = [{"name": "culler", "scopes": ["list:users"], "services": ["cull"]}]
+"""
+    house = await WebHouse.open(tmp_path, settings)
+    assert (await house.api(TOKEN).get("/users")).status_code == 403
+    assert (await house.api("token-of-the-operator").get("/users")).status_code == 200
+    assert (await house.root.get("/services/cull")).json()["url"] == ""
+    assert (await house.root.delete("/services/cull")).status_code == 405
+    await house.close()
+
+
+async def test_an_oauth_client_id_belongs_to_the_configuration(tmp_path: Path) -> None:
+    house = await WebHouse.open(tmp_path)
+    body = {"url": URL, "oauth_client_id": "service-lab", "api_token": TOKEN}
+    await house.root.post("/services/first", json=body)
+    await house.close()
+    settings = f"""
+c.JupyterHub.services.append({{"name": "lab", "url": {URL!r}, "api_token": "lab-token-0123456789"}})
+"""
+    house = await WebHouse.open(tmp_path, settings)
+    owner = await house.database.read(lambda c: oauth.client_owner(c, "service-lab"))
+    assert owner is not None
+    assert owner.service == "lab"
+    assert (await house.api(TOKEN).get("/user")).json()["name"] == "first"
     await house.close()
 
 
@@ -153,7 +187,7 @@ async def test_scopes_without_a_meaning_for_a_service_take_them_over_everybody(
 ) -> None:
     body = {"url": URL, "oauth_client_allowed_scopes": ["self", "read:users!user"]}
     await house.root.post("/services/small", json={"api_token": TOKEN})
-    await house.built.database.write(_let_small_add)
+    await house.database.write(_let_small_add)
     assert (await house.api(TOKEN).post("/services/new", json=body)).status_code == 400
     assert (await house.root.post("/services/new", json=body)).status_code == 201
 

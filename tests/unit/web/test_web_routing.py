@@ -48,8 +48,10 @@ def test_a_path_with_a_slash_too_many_or_too_few_is_unknown(path: str) -> None:
     assert routes("/users/{name}").match(path) is None
 
 
-@pytest.mark.parametrize("text", ["%", "%z", "%zz", "a%2", "%C3", "%ff", "\xff"])
-def test_malformed_percent_encoding_is_the_callers_fault(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["%00", "a%00b", "\0", "%", "%z", "%zz", "a%2", "%C3", "%ff", "\xff"]
+)
+def test_what_cannot_be_a_name_is_the_callers_fault(text: str) -> None:
     with pytest.raises(InvalidInput):
         routes("/users/{name}").match(f"/users/{text}")
 

@@ -7,18 +7,21 @@ proxy, which only remembers its routes.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
-from perijove.building import Built, build
+from perijove.building.hub import Built, build
 from perijove.config.hub import JupyterHub
 from perijove.config.load import load_hub
 from perijove.config.settings import build_settings
 from perijove.domain.errors import PluginError
+from perijove.domain.ports import ProxyPort
 from perijove.domain.routes import Route
 from perijove.domain.users import User
 from perijove.people.tokens import TokenRequest
+from perijove.routes.desired import Desired
+from perijove.routes.reconcile import Reconciler
 from perijove.store import servers as server_rows
 
 ROOT = "root-token-0123456789"
@@ -40,6 +43,7 @@ class RecordingProxy:
 
     table: dict[str, Route] = field(default_factory=dict)
     down: bool = False
+    moved_to: tuple[str | None, str | None] | None = None
 
     def _must_be_up(self) -> None:
         if self.down:
@@ -56,6 +60,14 @@ class RecordingProxy:
     async def routes(self) -> dict[str, Route]:
         self._must_be_up()
         return dict(self.table)
+
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
+        self.moved_to = (api_url, auth_token)
+
+
+async def nothing_wanted() -> Desired:
+    """A wanted table without routes, for a proxy without servers."""
+    return Desired({}, frozenset())
 
 
 class Api(httpx.AsyncClient):
@@ -77,8 +89,11 @@ class WebHouse:
         self.built = built
         self.folder = folder
         self.rooms = built.rooms
+        self.database = built.ground.database
         self.proxy = RecordingProxy()
-        built.rooms.proxy = self.proxy  # type: ignore[assignment]
+        # What reaches the proxy through the API alone; servers are not started here.
+        built.rooms.proxy = cast("ProxyPort", self.proxy)
+        built.rooms.reconciler = Reconciler(built.rooms.proxy, nothing_wanted)
         self.root = self.api(ROOT)
 
     @classmethod
@@ -90,7 +105,7 @@ class WebHouse:
         file.write_text(CONFIG + database + secret + settings)
         try:
             loaded = load_hub(["-f", str(file)], start_log=False)
-            built = await build(
+            built = build(
                 loaded,
                 build_settings(loaded.hub),
                 on_lease_lost=lambda: None,
@@ -120,13 +135,13 @@ class WebHouse:
 
     async def add_server(self, user: User, name: str) -> None:
         """A stopped server besides the default one."""
-        await self.built.database.write(lambda c: server_rows.create(c, user.id, name))
+        await self.database.write(lambda c: server_rows.create(c, user.id, name))
 
     async def close(self) -> None:
         """Close everything."""
         await self.rooms.activity.close()
         await self.built.close_clients()
-        self.built.database.close()
+        self.database.close()
 
 
 async def _no_shutdown(proxy: bool | None, servers: bool | None) -> None:

@@ -30,13 +30,19 @@ async def _require(call: Call, method: str, path: str = GROUP) -> str:
     return name
 
 
-async def _require_membership(call: Call, group: str, users: Sequence[str]) -> None:
-    """Raises Forbidden or NotFound unless the caller may put these people into the group."""
+async def _require_membership(call: Call, groups: Sequence[str], users: Sequence[str]) -> None:
+    """Raises Forbidden or NotFound unless the caller may put these people into the groups."""
+    if not users:
+        return
+    grant = call.caller.grant
     caller = call.caller.user.name if call.caller.user is not None else ""
+    for group in groups:
+        raise_if_denied(decide_membership(grant, group, (), caller))
     for user in users:
         target = Target.of_user(call.rooms.authenticator.normalize(user))
         person = await call.with_groups(PERSON_NEEDS, target)
-        raise_if_denied(decide_membership(call.caller.grant, group, [person], caller))
+        # The right over a person is the same for every group.
+        raise_if_denied(decide_membership(grant, groups[0], [person], caller))
 
 
 def _answer(call: Call, group: Group, status: int = 200) -> Response:
@@ -78,8 +84,7 @@ async def create_groups(call: Call) -> Response:
         raise InvalidInput("Must specify at least one group to create")
     targets = [Target.of_group(name) for name in body.groups]
     raise_if_denied(decide_each(call.caller.grant, needs, targets))
-    for name in body.groups:
-        await _require_membership(call, name, body.users)
+    await _require_membership(call, body.groups, body.users)
     made = await call.rooms.groups.create(body.groups, body.users)
     return as_json([call.rooms.views.group(call.caller.grant, group) for group in made], 201)
 
@@ -108,7 +113,7 @@ async def create_group(call: Call) -> Response:
     """One group, maybe with members."""
     name = await _require(call, "POST")
     body = await read_body(call, models.GroupRequest, "group") or models.GroupRequest()
-    await _require_membership(call, name, body.users)
+    await _require_membership(call, [name], body.users)
     made = await call.rooms.groups.create([name], body.users)
     return _answer(call, made[0], 201)
 
@@ -139,7 +144,7 @@ async def add_members(call: Call) -> Response:
     """Put people into a group: takes a right over the group and over each person."""
     name = await _require(call, "POST", MEMBERS)
     users = await _members(call)
-    await _require_membership(call, name, users)
+    await _require_membership(call, [name], users)
     return _answer(call, await call.rooms.groups.add(name, users))
 
 

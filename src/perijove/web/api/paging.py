@@ -43,7 +43,7 @@ class Page:
     def _url(self, call: Call, offset: int) -> str:
         query = {name: values[-1] for name, values in call.query.items()}
         query.update(offset=str(offset), limit=str(self.limit))
-        return f"{call.rooms.public_url(call.request)}{call.request.url.path}?{urlencode(query)}"
+        return f"{call.rooms.public_url(call.request)}{call.raw_path}?{urlencode(query)}"
 
 
 def page_of(call: Call, *, always: bool = False) -> Page:

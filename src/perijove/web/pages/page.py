@@ -188,9 +188,7 @@ def to_login(call: Call) -> Response:
         raise NotAuthenticated
     url = login_url(call)
     separator = "&" if "?" in url else "?"
-    target = call.request.url.path
-    raw: bytes = call.request.scope.get("raw_path") or target.encode()
-    target = raw.partition(b"?")[0].decode("latin-1")
+    target = call.raw_path
     if call.request.url.query:
         target += f"?{call.request.url.query}"
     response = redirect(f"{url}{separator}{urlencode({'next': target})}")

@@ -87,7 +87,7 @@ async def show_spawn(call: Call) -> Response:
         if foreign:
             return await _confirm(call)
         return await _start(call, detail, name, options)
-    if await port.options_form():
+    if await port.options_form(call.request):
         return await _form(call, detail, server, port)
     if foreign:
         return await _confirm(call)
@@ -211,7 +211,7 @@ async def _form(
         status,
         for_user=user,
         spawner=PageSpawner(server, user) if server is not None else None,
-        spawner_options_form=await port.options_form(),
+        spawner_options_form=await port.options_form(call.request),
         url=f"{call.request.url.path}?{urlencode(query)}",
         error_message=_shown(error),
         error_html_message=getattr(error, "shown_html", ""),

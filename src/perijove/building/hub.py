@@ -1,0 +1,72 @@
+"""One replica, built: every room with its collaborators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from perijove.building.ground import Ground, lay_ground
+from perijove.building.people import People, make_people
+from perijove.building.plugins import Plugins, connect_plugins, make_plugins
+from perijove.building.servers import Servers, make_servers
+from perijove.building.web import Shutdown, make_application, make_jar, make_rooms
+from perijove.config.load import LoadedConfig
+from perijove.domain.settings import Settings
+from perijove.people import purge
+from perijove.store import leases
+from perijove.telemetry.audit import Audit
+from perijove.web.asgi import HubApplication
+from perijove.web.rooms import Rooms
+from perijove.work.duties import Duties
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The rooms of one replica, connected."""
+
+    ground: Ground
+    plugins: Plugins
+    people: People
+    servers: Servers
+    rooms: Rooms
+    application: HubApplication
+    duties: Duties
+
+    async def prepare(self) -> None:
+        """Make the database agree with the configuration. Raises ConfigError."""
+        specs = self.ground.settings.services.services
+        await self.people.registry.load(specs)
+        await self.people.preparation.run()
+        await self.people.registry.issue_credentials(specs)
+        await self.people.clients.remove_strays()
+
+    async def purge(self) -> None:
+        """Delete what has expired."""
+        await purge.purge_expired(self.ground.database, self.ground.clock)
+        await self.ground.database.write(leases.expire)
+
+    async def close_clients(self) -> None:
+        """Close the hub's HTTP clients."""
+        await self.servers.prober.close()
+        await self.plugins.proxy.close()
+
+
+def build(
+    loaded: LoadedConfig,
+    settings: Settings,
+    *,
+    on_lease_lost: Callable[[], None],
+    on_failure_limit: Callable[[int], None],
+    shutdown: Shutdown,
+) -> Built:
+    """Build every room. Raises ConfigError and SchemaMismatch."""
+    ground = lay_ground(settings, on_lease_lost)
+    plugins = make_plugins(loaded, ground)
+    jar = make_jar(settings)
+    people = make_people(ground, plugins.authenticator, jar.login_name)
+    audit = Audit(loaded.config)
+    servers = make_servers(ground, plugins, people, audit, on_failure_limit)
+    connect_plugins(plugins.context, ground, people.users, people.auth_states, servers.sweep)
+    rooms = make_rooms(loaded, ground, plugins, people, servers, jar, shutdown)
+    application = make_application(rooms, loaded, plugins)
+    plugins.proxy.on_restart(servers.reconciler.restore)
+    duties = Duties(ground.database, ground.lease.id)
+    return Built(ground, plugins, people, servers, rooms, application, duties)
