@@ -115,9 +115,7 @@ class Replica:
         self.activity = Activity(self.database, self.clock, 30)
         self.tokens = Tokens(self.database, self.bus, self.clock, self.grants, self.activity)
         auth_states = AuthStates(self.database, Cipher([]))
-        self.users = Users(
-            self.database, self.bus, self.clock, port, self.activity, auth_states
-        )
+        self.users = Users(self.database, self.bus, self.clock, port, self.activity, auth_states)
         self.preparation = Preparation(
             self.database, self.bus, port, self.users, self.tokens, self.grants, RoleSettings()
         )
@@ -325,4 +323,3 @@ def holding_of(replica: Replica, server: Server) -> Holding:
     holding = replica.holdings.get(server.id)
     assert holding is not None
     return holding
-
