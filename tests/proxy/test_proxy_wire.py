@@ -242,6 +242,11 @@ async def test_a_post_on_a_stale_connection_is_not_sent_twice(rig: Rig) -> None:
     assert rig.server.connections == 1
 
 
+async def test_a_request_is_not_repeated_over_a_connection_that_was_new(rig: Rig) -> None:
+    assert (await rig.ask(get(b"/t/drop"))).status == 503
+    assert rig.server.connections == 1
+
+
 async def test_connections_to_the_server_are_reused(rig: Rig) -> None:
     for _ in range(5):
         assert (await rig.ask(get(b"/t/echo"))).status == 200

@@ -9,9 +9,11 @@ import asyncio
 import logging
 import random
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from perijove.domain.errors import Conflict, InvalidInput, NotFound, StartFailed, TooMany
 from perijove.domain.events import Message, ProgressEvent, Topic
@@ -33,6 +35,8 @@ DISPLAY_NAME_LENGTH = 255
 KEEP: Any = object()
 """Stands for "as stored" where None has a meaning of its own."""
 POLL_S = 0.5
+CLEANUP_S = 10.0
+"""How long a start waits for the end of a server that just died."""
 
 
 def check_server_name(name: str) -> None:
@@ -81,41 +85,61 @@ class Commands:
     ) -> Server:
         """Ask for a server, creating it if it is missing; it is QUEUED then.
 
-        Raises InvalidInput when it runs, is on its way, or may not be made, and
-        TooMany when a limit is reached. A start that is under way already is
-        joined: the server comes back as it is.
+        Raises InvalidInput when it runs, is on its way, or may not be made,
+        Conflict when it or its owner is about to be deleted, and TooMany when a limit
+        is reached. A start that is under way already is joined: the server comes back
+        as it is.
         """
-
         await self._notice_death(user.name, name)
+        wanted = _Wanted(user, name, options, display_name, named_limit)
+        # Not to be cut off between the grant and its beginning: nobody would drive it.
+        return await asyncio.shield(self._grant(wanted, request))
 
-        def write(connection: Connection) -> tuple[Server, bool]:
-            server = server_rows.find(connection, user.name, name)
-            if server is not None and server.pending == "spawn":
-                return server, False
-            if server is None:
-                server = self._create(connection, user, name, display_name, named_limit)
-            _check_startable(server)
-            self._check_limits(connection, server)
-            event_rows.clear(connection, server.id)
-            server_rows.enqueue(
-                connection,
-                server.id,
-                self._replica,
-                (server.options or {}) if options is KEEP else options,
-                server.display_name if display_name is KEEP else display_name,
-            )
-            server_rows.touch_owner(connection, server.user_id)
-            first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})
-            event_rows.append(connection, server.id, [first])
-            queued = server_rows.get(connection, server.id)
-            assert queued is not None
-            return queued, True
-
-        server, begun = await self._database.write(write)
+    async def _grant(self, wanted: "_Wanted", request: object | None) -> Server:
+        try:
+            server, begun = await self._database.write(lambda c: self._enqueue(c, wanted))
+        except IntegrityError:
+            # Two requests made the same server at once; the other one won.
+            server, begun = await self._database.write(lambda c: self._enqueue(c, wanted))
         if begun:
             self._runner.start(server, request)
             self._bus.publish(Message(Topic.SERVER, str(server.id)))
         return server
+
+    def _enqueue(self, connection: Connection, wanted: "_Wanted") -> tuple[Server, bool]:
+        """The server, and whether this call queued it."""
+        user, name = wanted.user, wanted.name
+        if server_rows.is_leaving(connection, user.id):
+            raise Conflict(f"User {user.name} is about to be deleted")
+        server = server_rows.find(connection, user.name, name)
+        if server is None:
+            server = self._create(connection, user, name, wanted.display_name, wanted.named_limit)
+        if server.pending == "spawn":
+            return server, False
+        _check_startable(server)
+        self._check_limits(connection, server)
+        options = wanted.options
+        epoch = server_rows.enqueue(
+            connection,
+            server.id,
+            self._replica,
+            (server.options or {}) if options is KEEP else options,
+            server.display_name if wanted.display_name is KEEP else wanted.display_name,
+        )
+        queued = server_rows.get(connection, server.id)
+        if queued is None:
+            raise Conflict(f"{server.full_name} was deleted meanwhile")
+        if epoch is None:
+            # Another replica was faster, after we looked.
+            if queued.pending == "spawn":
+                return queued, False
+            _check_startable(queued)
+            raise Conflict(f"{server.full_name} changed meanwhile; try again")
+        event_rows.clear(connection, server.id)
+        first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})
+        event_rows.append(connection, server.id, [first])
+        server_rows.touch_owner(connection, server.user_id)
+        return queued, True
 
     async def _notice_death(self, user: str, name: str) -> None:
         """A server that died a moment ago can be started at once."""
@@ -123,7 +147,7 @@ class Commands:
         holding = self._holdings.get(server.id) if server is not None else None
         if holding is not None and holding.server.ready and not await self._runner.poll(holding):
             assert holding.stopping is not None
-            await asyncio.wait([holding.stopping])
+            await asyncio.wait([holding.stopping], timeout=CLEANUP_S)
 
     def _create(
         self,
@@ -191,14 +215,17 @@ class Commands:
         """Ask for a server to be down. A start under way is ended; a stopped one is left."""
         holding = self._holdings.get(server.id)
         if holding is not None:
-            self._runner.stop(holding)
+            self._runner.stop(holding, asked=True)
             return
         await self._database.write(lambda c: server_rows.wish_down(c, server.id))
         self._bus.publish(Message(Topic.WISH, str(server.id)))
 
     async def wait_stopped(self, server: Server, timeout_s: float) -> bool:
-        """Whether the server has stopped within ``timeout_s`` seconds."""
-        server = await self._wait(server, timeout_s, lambda s: not s.active)
+        """Whether the server has stopped, or is gone, within ``timeout_s`` seconds."""
+        try:
+            server = await self._wait(server, timeout_s, lambda s: not s.active)
+        except NotFound:
+            return True
         return not server.active
 
     async def _wait(self, server: Server, timeout_s: float, done: Any) -> Server:
@@ -249,7 +276,10 @@ class Commands:
             assert made is not None
             return made
 
-        return await self._database.write(write)
+        try:
+            return await self._database.write(write)
+        except IntegrityError as error:
+            raise Conflict(f"Server {user.name}/{name} already exists") from error
 
     async def edit(
         self,
@@ -295,7 +325,10 @@ class Commands:
             assert edited is not None
             return edited
 
-        return await self._database.write(write)
+        try:
+            return await self._database.write(write)
+        except IntegrityError as error:
+            raise Conflict(f"Server {server.user_name}/{name} already exists") from error
 
     def holding(self, server_id: int) -> Holding | None:
         """What this replica holds of a server."""
@@ -308,7 +341,20 @@ class Commands:
         return await self._database.read(lambda c: server_rows.find(c, user, name))
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One request for a start."""
+
+    user: User
+    name: str
+    options: Any
+    display_name: Any
+    named_limit: int
+
+
 def _check_startable(server: Server) -> None:
+    if server.removing:
+        raise Conflict(f"{server.full_name} is about to be deleted")
     if server.pending:
         raise InvalidInput(f"{server.full_name} is pending {server.pending}")
     if server.active:

@@ -190,20 +190,22 @@ class Launcher:
             raise StartFailed("The server reports an API token that belongs to somebody else")
         holding.update(token_id=token_id)
 
-    def close(self, connection: Connection, holding: Holding) -> list[int]:
+    def close(
+        self, connection: Connection, server: Server, spare_token: int | None = None
+    ) -> list[int]:
         """End the credentials, in the transaction of the caller; ids of ended tokens.
 
         The row is asked, not memory: a start that was cancelled while it wrote them
         never heard of them.
         """
-        server = server_rows.get(connection, holding.server.id)
-        if server is None:
+        row = server_rows.get(connection, server.id)
+        if row is None:
             return []
-        ended = [token for token in (server.token_id, holding.spare_token) if token is not None]
+        ended = [token for token in (row.token_id, spare_token) if token is not None]
         token_rows.remove(connection, ended)
-        if server.oauth_client_id is not None:
-            ended += oauth_rows.remove_clients(connection, [server.oauth_client_id])
-        server_rows.edit(connection, server.id, token_id=None, oauth_client_id=None)
+        if row.oauth_client_id is not None:
+            ended += oauth_rows.remove_clients(connection, [row.oauth_client_id])
+        server_rows.edit(connection, row.id, token_id=None, oauth_client_id=None)
         return ended
 
     def forget(self, token_ids: Collection[int]) -> None:

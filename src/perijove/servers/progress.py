@@ -5,6 +5,7 @@ arise. Another replica reads them from the database, woken by the bus, with a
 poll behind it.
 """
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,52 +44,55 @@ class ProgressFeed:
                     seen = event.seq
                     if event.last:
                         return
-        async for event in self._from_database(server.id, seen, idle_s):
+        async for event in self._from_database(server, seen, idle_s):
             yield event
 
-    @staticmethod
-    async def _from_memory(holding: Holding, idle_s: float) -> AsyncIterator[ProgressEvent | None]:
+    async def _from_memory(
+        self, holding: Holding, idle_s: float
+    ) -> AsyncIterator[ProgressEvent | None]:
+        """Events while this replica runs the start; another one may go on with it."""
         position = 0
         while True:
             version = holding.signal.version
             while position < len(holding.events):
                 yield holding.events[position]
                 position += 1
-            if not holding.server.active:
+            held = self._holdings.get(holding.server.id) is holding
+            if not held or not holding.server.active:
                 return
             if await holding.signal.wait(version, idle_s) == version:
                 yield None
 
     async def _from_database(
-        self, server_id: int, seen: int, idle_s: float
+        self, server: Server, seen: int, idle_s: float
     ) -> AsyncIterator[ProgressEvent | None]:
         signal = Signal()
-        mine = str(server_id)
+        mine = str(server.id)
         unsubscribe = self._bus.subscribe(
             Topic.SERVER, lambda key: signal.set() if key == mine else None
         )
-        quiet_s = 0.0
+        quiet_since = time.monotonic()
         try:
             while True:
                 version = signal.version
-                rows = await self._database.read(
+                events, row = await self._database.read(
                     lambda c, seen=seen: (  # type: ignore[misc]
-                        event_rows.after(c, server_id, seen),
-                        server_rows.get(c, server_id),
+                        event_rows.after(c, server.id, seen),
+                        server_rows.get(c, server.id),
                     )
                 )
-                for event in rows[0]:
+                if row is not None and row.active and row.started != server.started:
+                    return  # that is the next start, whose events count from 1 again
+                for event in events:
                     yield event
-                    seen = event.seq
-                    quiet_s = 0.0
+                    seen, quiet_since = event.seq, time.monotonic()
                     if event.last:
                         return
-                if rows[1] is None or not rows[1].active:
+                if row is None or not row.active:
                     return
-                await signal.wait(version, POLL_S)
-                quiet_s += POLL_S
-                if quiet_s >= idle_s:
-                    quiet_s = 0.0
+                await signal.wait(version, min(POLL_S, idle_s))
+                if time.monotonic() - quiet_since >= idle_s:
+                    quiet_since = time.monotonic()
                     yield None
         finally:
             unsubscribe()

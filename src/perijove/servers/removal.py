@@ -4,16 +4,21 @@ A wish to remove is durable (``servers.removing``, ``users.deleting``), so a
 crash half-way is finished by the next hub.
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from perijove.domain.errors import PluginError
+from sqlalchemy import Connection
+
+from perijove.domain.errors import Conflict, NotFound, PluginError
 from perijove.domain.ports import AuthenticatorPort, SpawnerFactory
 from perijove.domain.servers import Server
 from perijove.domain.users import User
 from perijove.kit.aio import Tasks
 from perijove.people.users import Users
 from perijove.servers.commands import Commands
+from perijove.servers.failures import ask
 from perijove.servers.launch import Launcher
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
@@ -44,58 +49,86 @@ class Removals:
         self._launcher = launcher
         self._commands = commands
         self._tasks = Tasks("removals")
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def remove_server(self, server: Server, timeout_s: float) -> bool:
-        """Stop and forget a named server; False when it is still stopping after ``timeout_s``."""
-        await self._database.write(lambda c: server_rows.edit(c, server.id, removing=True))
-        if server.active:
+        """Stop and forget a named server; False when that goes on after ``timeout_s``."""
+
+        def mark(connection: Connection) -> Server | None:
+            server_rows.edit(connection, server.id, removing=True)
+            return server_rows.get(connection, server.id)
+
+        marked = await self._database.write(mark)
+        return marked is None or await self._tasks.finished(self._removing(marked), timeout_s)
+
+    def _removing(self, server: Server) -> "asyncio.Task[None]":
+        return self._once(f"remove {server.full_name!r}", lambda: self._remove_server(server))
+
+    def _once(
+        self, name: str, job: Callable[[], Coroutine[Any, Any, None]]
+    ) -> "asyncio.Task[None]":
+        """The running job of this name, or a new one: requests and the duty may coincide."""
+        task = self._running.get(name)
+        if task is None or task.done():
+            task = self._running[name] = self._tasks.spawn(job(), name)
+            task.add_done_callback(lambda done: self._forget_job(name, done))
+        return task
+
+    def _forget_job(self, name: str, task: "asyncio.Task[None]") -> None:
+        if self._running.get(name) is task:
+            del self._running[name]
+
+    async def _remove_server(self, server: Server) -> None:
+        await self._stop(server)
+        await self._delete_storage(server)
+
+        def delete(connection: Connection) -> list[int]:
+            ended = self._launcher.close(connection, server)
+            if not server_rows.remove(connection, server.id) and server_rows.get(
+                connection, server.id
+            ):
+                raise Conflict(f"{server.full_name} was started meanwhile")
+            return ended
+
+        self._launcher.forget(await self._database.write(delete))
+
+    async def _stop(self, server: Server) -> None:
+        """Return when the server has stopped, however long that takes."""
+        while server.active:
             await self._commands.request_stop(server)
-            if not await self._commands.wait_stopped(server, timeout_s):
-                self._tasks.spawn(self._remove_later(server), f"remove {server.full_name!r}")
-                return False
-        await self._forget(server)
-        return True
+            if await self._commands.wait_stopped(server, LONG_STOP_S):
+                return
+            log.warning("%r is still stopping; its removal waits", server.full_name)
 
-    async def _remove_later(self, server: Server) -> None:
-        while not await self._commands.wait_stopped(server, LONG_STOP_S):
-            log.warning("%r is still stopping; it will be removed then", server.full_name)
-        await self._forget(server)
-
-    async def _forget(self, server: Server) -> None:
-        user, groups = await self._launcher.owner(server)
-        port = self._factory.open(server, user, groups)
-        await port.delete_forever()
-        self._factory.forget(server.id)
-        await self._database.write(lambda c: server_rows.remove(c, server.id))
+    async def _delete_storage(self, server: Server) -> None:
+        """Let the spawner delete what it keeps for a server; what fails there is logged."""
+        try:
+            user, groups = await self._launcher.owner(server)
+            port = self._factory.open(server, user, groups)
+            await ask(port, "delete_forever", port.delete_forever())
+        except (PluginError, NotFound) as error:
+            log.error("What %r has stored may stay: %s", server.full_name, error)
+        finally:
+            self._factory.forget(server.id)
 
     async def delete_user(self, user: User, timeout_s: float) -> bool:
         """Stop all servers of a user and delete it; False when that goes on after ``timeout_s``."""
         await self._users.retire(user)
-        servers = await self._servers_of(user)
-        for server in servers:
-            if server.active:
-                await self._commands.request_stop(server)
-        done = self._tasks.spawn(self._delete_user(user, servers), f"delete {user.name!r}")
-        return await self._tasks.finished(done, timeout_s)
+        return await self._tasks.finished(self._deleting(user), timeout_s)
 
-    async def _delete_user(self, user: User, servers: Sequence[Server]) -> None:
-        for server in servers:
-            while server.active and not await self._commands.wait_stopped(server, LONG_STOP_S):
-                log.warning("User %r is deleted when %r has stopped", user.name, server.name)
+    def _deleting(self, user: User) -> "asyncio.Task[None]":
+        return self._once(f"delete {user.name!r}", lambda: self._delete_user(user))
+
+    async def _delete_user(self, user: User) -> None:
+        await asyncio.gather(*(self._stop(server) for server in await self._servers_of(user)))
         try:
             await self._authenticator.delete_user(user)
         except PluginError as error:
             log.error("Deleting %r goes on: %s", user.name, error, exc_info=error.__cause__)
-        await self._delete_storage(user, await self._servers_of(user))
+        for server in await self._servers_of(user):
+            await self._delete_storage(server)
         await self._users.remove(user)
         log.info("Deleted user %r", user.name)
-
-    async def _delete_storage(self, user: User, servers: Sequence[Server]) -> None:
-        """Let the spawner delete what it keeps for each server of a user."""
-        for server in servers:
-            port = self._factory.open(server, user, ())
-            await port.delete_forever()
-            self._factory.forget(server.id)
 
     async def _servers_of(self, user: User) -> list[Server]:
         return await self._database.read(lambda c: server_rows.of_user(c, user.id))
@@ -103,10 +136,9 @@ class Removals:
     async def finish(self) -> None:
         """Go on with removals that a crash interrupted."""
         for server in await self._database.read(server_rows.removing):
-            self._tasks.spawn(self._remove_later(server), f"remove {server.full_name!r}")
+            self._removing(server)
         for user in await self._database.read(user_rows.deleting):
-            servers = await self._servers_of(user)
-            self._tasks.spawn(self._delete_user(user, servers), f"delete {user.name!r}")
+            self._deleting(user)
 
     async def close(self) -> None:
         """Stop waiting; the next hub finishes."""

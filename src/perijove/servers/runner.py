@@ -14,7 +14,7 @@ from typing import Any
 
 from perijove.domain.errors import LeaseLost, PluginError, StartFailed, StoreUnavailable
 from perijove.domain.ports import Launch, SpawnerFactory, SpawnerPort
-from perijove.domain.servers import Failure, Server, State, Wish
+from perijove.domain.servers import STARTS, Failure, Server, State, Wish
 from perijove.kit.aio import Tasks, being_cancelled
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
@@ -275,8 +275,7 @@ class Runner:
         self, holding: Holding, failure: Failure | None, exited: bool, asked: bool
     ) -> None:
         began = time.monotonic()
-        starting = holding.starting is not None and not holding.starting.done()
-        if starting and failure is None:
+        if failure is None and holding.server.state in STARTS:
             failure = Failure("Spawn cancelled", reason=CANCELLED)
         was_ready = holding.server.state is State.READY
         try:
@@ -366,7 +365,9 @@ class Runner:
             Move.END,
             last=_last_event(holding, failure),
             insist=True,
-            also=lambda c: [] if keep else self._work.launcher.close(c, holding),
+            also=lambda c: (
+                [] if keep else self._work.launcher.close(c, server, holding.spare_token)
+            ),
             wanted=Wish.DOWN.value,
             url=None,
             host=None,

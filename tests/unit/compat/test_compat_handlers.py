@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from starlette.requests import Request
 from tornado.web import HTTPError, RequestHandler, authenticated
 
-from perijove.building import Built, build
+from perijove.building.hub import Built, build
 from perijove.compat import api
 from perijove.compat.api import APIHandler, needs_scope
 from perijove.compat.base import BaseHandler
@@ -180,7 +180,7 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     async def shutdown(proxy: bool | None, servers: bool | None) -> None:
         raise AssertionError("nobody asked for the end")
 
-    built = await build(
+    built = build(
         loaded,
         build_settings(loaded.hub),
         on_lease_lost=lambda: None,
@@ -188,11 +188,11 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         shutdown=shutdown,
     )
     services = built.application.guests[0]._application.settings[KEY]  # type: ignore[attr-defined]
-    services.context.database = built.database
+    services.context.database = built.ground.database
     await built.prepare()
     yield built
     await built.close_clients()
-    await asyncio.to_thread(built.database.close)
+    await asyncio.to_thread(built.ground.database.close)
 
 
 @pytest.fixture

@@ -357,7 +357,8 @@ async def test_plug_in_state_is_stored_while_the_start_goes_on(hub: Replica) -> 
     server = await hub.request("ada")
 
     async def stored() -> bool:
-        return (await hub.row(server)).plugin_state == {"pid": hub.world.pids("ada/")[0]}
+        pids = hub.world.pids("ada/")
+        return bool(pids) and (await hub.row(server)).plugin_state == {"pid": pids[0]}
 
     await until("stored state", stored)
     assert (await hub.row(server)).state is State.STARTING
