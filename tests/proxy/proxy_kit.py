@@ -142,6 +142,11 @@ class Client:
         await self.send(request)
         return await self.answer(method)
 
+    async def exactly(self, size: int) -> bytes:
+        """The next ``size`` bytes."""
+        async with asyncio.timeout(3 * LIMIT_S):
+            return await self.reader.readexactly(size)
+
     async def ended(self) -> bytes:
         """Everything until the connection ends; a reset counts as an end too."""
         got = b""

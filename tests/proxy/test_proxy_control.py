@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from proxy_kit import TOKEN, Rig, ScriptedServer, get, running_proxy
+from proxy_kit import TOKEN, Rig, ScriptedServer, get, running_proxy, until
 
 from perijove.proxy.rewrite import Rules
 
@@ -69,6 +69,8 @@ async def test_a_route_is_replaced_and_used_at_once(rig: Rig) -> None:
     assert await add(rig, "/x", target=rig.server.url) == 201
     assert (await rig.ask(get(b"/x/204"))).status == 204
     assert (await routes(rig))["/x"]["target"] == rig.server.url
+    assert await add(rig, "/x") == 201
+    await until(lambda: rig.server.open == 0, "idle connection to the old target closed")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from proxy_kit import Rig, ScriptedServer, closed_port, get, running_proxy
+from proxy_kit import Rig, ScriptedServer, closed_port, get, running_proxy, until
 
 from perijove.proxy.errors import ErrorPages
 from perijove.proxy.targets import parse_target
@@ -87,8 +87,7 @@ async def test_a_page_is_asked_for_once_while_it_is_fresh(server: ScriptedServer
     ):
         hub.delay.clear()
         asks = [asyncio.create_task(rig.ask(get(b"/down/x"))) for _ in range(20)]
-        while not hub.asked:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(hub.asked), "the hub was asked")
         hub.delay.set()
         assert {answer.body for answer in await asyncio.gather(*asks)} == {b"from hub!"}
         await rig.ask(get(b"/down/x"))
@@ -151,8 +150,7 @@ async def test_a_client_that_leaves_meanwhile_does_no_harm(server: ScriptedServe
         hub.delay.clear()
         client = await rig.connect()
         await client.send(get(b"/down/x"))
-        while not hub.asked:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(hub.asked), "the hub was asked")
         client.reset()
         hub.delay.set()
         assert (await rig.ask(get(b"/down/x"))).body == b"from hub!"

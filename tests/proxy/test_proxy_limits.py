@@ -72,7 +72,7 @@ async def test_with_timeout_a_silent_exchange_is_dropped(server: ScriptedServer)
         await client.send(get(b"/t/stream"))
         await client.head()
         async with asyncio.timeout(10):
-            await client.reader.readexactly(10 * 60)  # some 0.6 s of events
+            await client.exactly(10 * 60)  # some 0.6 s of events
 
 
 async def test_with_proxy_timeout_a_silent_server_is_503(server: ScriptedServer) -> None:

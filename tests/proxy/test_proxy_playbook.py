@@ -230,3 +230,12 @@ def test_a_request_is_not_repeated_once_a_byte_of_its_answer_came() -> None:
     play.servers[0].data_received(b"HTTP/1.1 2")
     play.servers[0].eof_received()
     assert play.at_client.written.startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_proxy_that_ends_tells_so_with_its_last_answers() -> None:
+    play = Play()
+    play.plane.ending = True
+    play.client.data_received(GET)
+    play.servers[0].data_received(OK)
+    assert b"\r\nConnection: close\r\n" in play.at_client.written
+    assert play.at_client.ended == "close"

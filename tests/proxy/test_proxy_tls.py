@@ -125,7 +125,7 @@ async def test_websockets_pass_through_tls(server: ScriptedServer, authority: Au
         assert (await client.head())[0] == 101
         message = bytes(range(256)) * 4096
         await client.send(message)
-        assert await client.reader.readexactly(len(message)) == message
+        assert await client.exactly(len(message)) == message
         assert server.seen[0].field(b"x-forwarded-proto") == b"wss"
         client.close()
         await until(lambda: server.open == 0, "connection to the server ended")

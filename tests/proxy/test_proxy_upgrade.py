@@ -28,7 +28,7 @@ async def test_bytes_pass_both_ways_after_the_handshake(rig: Rig) -> None:
     client = await opened(rig)
     for message in (b"\x82\x03abc", b"\x00\x01", b"GET / HTTP/1.1\r\n\r\n"):
         await client.send(message)
-        assert await client.reader.readexactly(len(message)) == message
+        assert await client.exactly(len(message)) == message
     assert rig.server.seen[0].field(b"x-forwarded-proto") == b"ws"
     assert rig.proxy.plane.metrics.requests_ws == 1
 
@@ -42,7 +42,7 @@ async def test_the_handshakes_own_fields_pass(rig: Rig) -> None:
 
 async def test_bytes_sent_with_the_handshake_arrive_after_it(rig: Rig) -> None:
     client = await opened(rig, early=b"early")
-    assert await client.reader.readexactly(5) == b"early"
+    assert await client.exactly(5) == b"early"
 
 
 async def test_bytes_sent_with_a_refused_handshake_stay_with_the_client(rig: Rig) -> None:
@@ -56,7 +56,7 @@ async def test_a_large_message_passes_whole(rig: Rig) -> None:
     client = await opened(rig)
     message = bytes(range(256)) * (8 << 12)
     sending = asyncio.create_task(client.send(message))
-    assert await client.reader.readexactly(len(message)) == message
+    assert await client.exactly(len(message)) == message
     await sending
 
 
@@ -73,7 +73,7 @@ async def test_a_client_that_does_not_read_stops_the_tunnel(rig: Rig) -> None:
         await asyncio.sleep(0.2)
     assert rig.server.received < 60 << 20
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    await client.reader.readexactly(2000 << 16)
+    await client.exactly(2000 << 16)
 
 
 @pytest.mark.parametrize("path", [b"/down/ws", b"/nowhere/ws"])
@@ -125,7 +125,7 @@ async def test_only_what_clients_send_is_activity(rig: Rig) -> None:
     assert route is not None
     client = await opened(rig, b"/t/ws_leaves")
     route.last_activity_s = 1.0
-    assert await client.reader.readexactly(2) == b"hi"
+    assert await client.exactly(2) == b"hi"
     assert route.last_activity_s == 1.0
     await client.send(b"x")
     await until(lambda: route.last_activity_s > 1.0, "activity noted")

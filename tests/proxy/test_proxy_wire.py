@@ -383,7 +383,7 @@ async def test_a_client_that_does_not_read_stops_the_server(rig: Rig) -> None:
     assert rig.server.received < 40 << 20
     assert sum(c.transport.get_write_buffer_size() for c in rig.proxy.plane.clients) < 2 << 20  # type: ignore[attr-defined]
     client.writer.transport.resume_reading()  # type: ignore[attr-defined]
-    assert len(await client.reader.readexactly(64 << 20)) == 64 << 20
+    assert len(await client.exactly(64 << 20)) == 64 << 20
 
 
 async def test_a_client_that_reads_no_answers_is_not_read_from(rig: Rig) -> None:
@@ -408,7 +408,7 @@ async def test_a_stream_is_not_held_back(rig: Rig) -> None:
     await client.send(get(b"/t/stream"))
     assert (await client.head())[0] == 200
     async with asyncio.timeout(5):
-        assert await client.reader.readexactly(50) == b"5\r\nevent\r\n" * 5
+        assert await client.exactly(50) == b"5\r\nevent\r\n" * 5
 
 
 async def test_aborted_requests_leave_nothing_behind(rig: Rig) -> None:

@@ -97,17 +97,43 @@ def read_request(data: bytes) -> Request | None:
         return None
     method, target, minor = match.groups()
     end = match.end()
-    too_many = end > 4 * MAX_HEADERS and data.count(b"\n", 0, end) > MAX_HEADERS + 2
-    if end > MAX_HEAD_BYTES or too_many:
-        raise Refused(431, "The request's header is too large.")
-    if len(target) > MAX_TARGET_BYTES:
-        raise Refused(414, "The request's target is too long.")
+    _check_size(data, end, target)
     http11 = minor == b"1"
-    keep, as_is = http11, http11
-    length, chunked, has_length = 0, False, False
-    upgrade = wants_upgrade = close = False
-    host: bytes | None = None
-    for name, value in _REQUEST_FIELDS(data[:end].lower()):
+    length, chunked, host, options, upgrade, as_is = _read_fields(data[:end].lower(), http11)
+    if host is not None:
+        if not _HOST(host):
+            raise Refused(400, "The request's Host is not valid.")
+    elif http11:
+        raise Refused(400, "The request has no Host.")
+    if target[:1] != b"/":
+        target, as_is = _origin_form(target, host), False
+    if length < 0:
+        length = 0
+        if method in _WANTS_LENGTH and not chunked:
+            as_is = False
+    has_body = chunked or length > 0
+    keep, protocol = http11, None
+    if options:
+        keep = (http11 or b"keep-alive" in options) and b"close" not in options
+        if upgrade and http11 and not has_body and b"upgrade" in options:
+            protocol = _wanted_protocol(data[:end])
+    query = target.find(b"?")
+    path = target if query < 0 else target[:query]
+    return Request(
+        method, target, path, host, http11, keep, length, chunked, has_body, protocol, as_is, end
+    )
+
+
+def _read_fields(
+    head: bytes, http11: bool
+) -> tuple[int, bool, bytes | None, list[bytes], bool, bool]:
+    """Length (-1: none), chunking, Host, Connection options, Upgrade seen, fit to go as it is.
+
+    ``head`` is in lower case. Raises Refused.
+    """
+    length, chunked, host, upgrade, as_is = -1, False, None, False, http11
+    options: list[bytes] = []
+    for name, value in _REQUEST_FIELDS(head):
         value = value.strip(b" \t")
         if name == b"host":
             if host is not None:
@@ -115,17 +141,14 @@ def read_request(data: bytes) -> Request | None:
             host = value
         elif name == b"connection":
             if value == b"keep-alive":
-                keep = True
-                continue
-            as_is = False
-            options = _list_of(value)
-            close = close or b"close" in options
-            keep = keep or b"keep-alive" in options
-            wants_upgrade = wants_upgrade or b"upgrade" in options
+                options.append(value)
+            else:
+                as_is = False
+                options += _list_of(value)
         elif name == b"content-length":
-            if has_length or not value.isdigit() or len(value) > 18:
+            if length >= 0 or not value.isdigit() or len(value) > 18:
                 raise Refused(400, "The request's Content-Length is not one number.")
-            length, has_length = int(value), True
+            length = int(value)
         elif name == b"transfer-encoding":
             if value != b"chunked":
                 raise Refused(501, "Only the transfer coding 'chunked' is understood.")
@@ -138,37 +161,9 @@ def read_request(data: bytes) -> Request | None:
         else:
             as_is = False
             upgrade = upgrade or name == b"upgrade"
-    if chunked and has_length:
+    if chunked and length >= 0:
         raise Refused(400, "The request has both Content-Length and Transfer-Encoding.")
-    if host is None:
-        if http11:
-            raise Refused(400, "The request has no Host.")
-    elif not _HOST(host):
-        raise Refused(400, "The request's Host is not valid.")
-    if target[:1] != b"/":
-        target, as_is = _origin_form(target, host), False
-    if method in _WANTS_LENGTH and not has_length and not chunked:
-        as_is = False
-    has_body = chunked or length > 0
-    protocol = None
-    if upgrade and wants_upgrade and http11 and not has_body:
-        protocol = _wanted_protocol(data[:end])
-    query = target.find(b"?")
-    path = target if query < 0 else target[:query]
-    return Request(
-        method,
-        target,
-        path,
-        host,
-        http11,
-        keep and not close,
-        length,
-        chunked,
-        has_body,
-        protocol,
-        as_is,
-        end,
-    )
+    return length, chunked, host, options, upgrade, as_is
 
 
 def read_response(data: bytes) -> Response | None:
@@ -187,7 +182,7 @@ def read_response(data: bytes) -> Response | None:
     http11 = match[1] == b"1"
     keep = as_is = http11
     length, chunked, upgrade = -1, False, None
-    wants_upgrade = close = False
+    options: list[bytes] = []
     for name, value in _RESPONSE_FIELDS(data[:end].lower()):
         value = value.strip(b" \t")
         if name == b"content-length":
@@ -196,13 +191,10 @@ def read_response(data: bytes) -> Response | None:
             length = int(value)
         elif name == b"connection":
             if value == b"keep-alive":
-                keep = True
-                continue
-            as_is = False
-            options = _list_of(value)
-            close = close or b"close" in options
-            keep = keep or b"keep-alive" in options
-            wants_upgrade = wants_upgrade or b"upgrade" in options
+                options.append(value)
+            else:
+                as_is = False
+                options += _list_of(value)
         elif name == b"transfer-encoding":
             if value != b"chunked" or chunked or not http11:
                 raise BadUpstream("the response's Transfer-Encoding is not valid")
@@ -213,10 +205,20 @@ def read_response(data: bytes) -> Response | None:
                 upgrade = value
     if chunked and length >= 0:
         raise BadUpstream("the response has both Content-Length and Transfer-Encoding")
-    return Response(
-        int(match[2]), http11, keep and not close, length, chunked,
-        upgrade if wants_upgrade else None, as_is, end,
-    )  # fmt: skip
+    if options:
+        keep = (http11 or b"keep-alive" in options) and b"close" not in options
+    if upgrade is not None and b"upgrade" not in options:
+        upgrade = None
+    return Response(int(match[2]), http11, keep, length, chunked, upgrade, as_is, end)
+
+
+def _check_size(data: bytes, end: int, target: bytes) -> None:
+    """Raise Refused when a complete head is larger than we take."""
+    too_many = end > 4 * MAX_HEADERS and data.count(b"\n", 0, end) > MAX_HEADERS + 2
+    if end > MAX_HEAD_BYTES or too_many:
+        raise Refused(431, "The request's header is too large.")
+    if len(target) > MAX_TARGET_BYTES:
+        raise Refused(414, "The request's target is too long.")
 
 
 def _check_incomplete(data: bytes) -> None:
