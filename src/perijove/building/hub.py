@@ -64,7 +64,7 @@ def build(
     people = make_people(ground, plugins.authenticator, jar.login_name)
     audit = Audit(loaded.config)
     servers = make_servers(ground, plugins, people, audit, on_failure_limit)
-    connect_plugins(plugins.context, ground, people.users, people.auth_states, servers.sweep)
+    connect_plugins(plugins, ground, people.users, people.auth_states, servers.sweep)
     rooms = make_rooms(loaded, ground, plugins, people, servers, jar, shutdown)
     application = make_application(rooms, loaded, plugins)
     plugins.proxy.on_restart(servers.reconciler.restore)

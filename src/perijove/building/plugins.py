@@ -80,12 +80,14 @@ def _address(network: NetworkSettings, settings: Settings) -> HubAddress:
 
 
 def connect_plugins(
-    context: HubContext, ground: Ground, users: Users, auth_states: AuthStates, sweep: Sweep
+    plugins: Plugins, ground: Ground, users: Users, auth_states: AuthStates, sweep: Sweep
 ) -> None:
     """Give plug-ins their way to what other rooms know."""
-    database = ground.database
+    context, authenticator, database = plugins.context, plugins.authenticator, ground.database
 
     async def get_auth_state(user_id: int) -> dict[str, Any] | None:
+        if not authenticator.rules.enable_auth_state:
+            return None
         user = await database.read(lambda c: user_rows.get(c, user_id))
         return await auth_states.get(user) if user is not None else None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from perijove.building.ground import Ground
 from perijove.building.people import People
 from perijove.building.plugins import Plugins
+from perijove.domain.servers import State
 from perijove.domain.settings import Settings
 from perijove.routes.desired import Desired, FixedRoutes, desired_routes
 from perijove.routes.probe import Prober
@@ -22,6 +23,7 @@ from perijove.services.environment import ServiceEnvironment
 from perijove.services.supervisor import Supervisor
 from perijove.store import servers as server_rows
 from perijove.store import services as service_rows
+from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 
 
@@ -50,6 +52,8 @@ def make_servers(
     """``on_failure_limit`` hears of too many failed starts in a row."""
     settings, database, bus, lease = ground.settings, ground.database, ground.bus, ground.lease
     factory, holdings, prober = plugins.spawners, Holdings(), Prober()
+    # Counted when somebody asks, not at each of thousands of starts.
+    metrics.RUNNING_SERVERS.set_function(lambda: holdings.count(State.READY))
     routes = ServerRoutes(plugins.proxy, ground.addresses)
     launcher = Launcher(database, ground.addresses, people.grants, people.tokens)
     runner = Runner(

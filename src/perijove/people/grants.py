@@ -93,6 +93,7 @@ class Grants:
         self._held: Cache[Held] = Cache(bus, clock)
         self._tokens: Cache[Grant] = Cache(bus, clock)
         self._groups: Cache[frozenset[str]] = Cache(bus, clock)
+        self._roles: Cache[tuple[str, ...]] = Cache(bus, clock)
         self._told: set[tuple[str, str]] = set()
 
     async def grant_of(self, caller: User | Service | Bearer) -> Grant:
@@ -100,6 +101,17 @@ class Grants:
         if isinstance(caller, Bearer):
             return await self._of_bearer(caller)
         return (await self.held_by(caller)).grant
+
+    async def scopes_of_role(self, name: str) -> tuple[str, ...]:
+        """The scopes of a role as defined now; none for one that does not exist."""
+        known = self._roles.get(name)
+        if known is not None:
+            return known
+        generation = self._roles.generation
+        role = await self._database.read(lambda c: role_store.find(c, name))
+        scopes = tuple(role.scopes) if role is not None else ()
+        self._roles.put(name, scopes, (ROLES,), generation)
+        return scopes
 
     async def held_by(self, holder: User | Service) -> Held:
         """What a person or service may do in their own name."""

@@ -29,7 +29,6 @@ from perijove.servers.runner import Runner
 from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
 from perijove.store.engine import Database
-from perijove.telemetry import metrics
 from perijove.work.lease import ReplicaLease
 
 log = logging.getLogger("perijove.sweep")
@@ -66,6 +65,7 @@ class Adoption:
         self._claimed: list[Server] = []
         self._settling: set[int] = set()
         self._unknown: dict[int, int] = {}
+        self._taken: set[tuple[int, int]] = set()
 
     async def claim(self) -> None:
         """Take over the active servers that nobody holds; ``adopt`` settles them.
@@ -80,6 +80,7 @@ class Adoption:
                 )
             )
             self._claimed += orphans
+            self._settling.update(server.id for server in orphans)
             if len(orphans) < CLAIM_BATCH:
                 return
 
@@ -87,34 +88,45 @@ class Adoption:
         """Settle what was claimed, and what other replicas left since; how many there were."""
         await self.claim()
         orphans, self._claimed = self._claimed, []
-        orphans += await self._lost_sight({server.id for server in orphans})
+        orphans += await self._lost_sight()
         began = time.perf_counter()
         await asyncio.gather(*(self._settle(server) for server in orphans))
         if orphans:
             took_s = time.perf_counter() - began
-            metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
             log.info("Took over %d servers in %.3f seconds", len(orphans), took_s)
         return len(orphans)
 
-    async def _lost_sight(self, known: set[int]) -> list[Server]:
+    async def _lost_sight(self) -> list[Server]:
         """Servers that are ours in the database for a while, and that nobody here drives."""
         owner = self._lease.id
         held = await self._database.read(lambda c: server_rows.held_epochs(c, owner))
-        known |= self._settling
+        self._drop_taken(held)
         unknown = {
             server_id: epoch
             for server_id, epoch in held.items()
-            if server_id not in known and self._holdings.get(server_id) is None
+            if server_id not in self._settling and self._holdings.get(server_id) is None
         }
         # One that is unknown only now may be on its way from the database to its holding.
         stale = [item for item in unknown.items() if item in self._unknown.items()]
         self._unknown = unknown
         if not stale:
             return []
-        return await self._database.write(lambda c: server_rows.reclaim(c, owner, stale))
+        found = await self._database.write(lambda c: server_rows.reclaim(c, owner, stale))
+        self._settling.update(server.id for server in found)
+        return found
+
+    def _drop_taken(self, held: dict[int, int]) -> None:
+        """Give up servers that a rival took while this replica seemed dead."""
+        taken = {
+            (holding.server.id, holding.server.epoch): holding
+            for holding in self._holdings
+            if held.get(holding.server.id) != holding.server.epoch
+        }
+        for key in taken.keys() & self._taken:
+            self._runner.give_up(taken[key], LeaseLost("a rival took it over"))
+        self._taken = set(taken)
 
     async def _settle(self, server: Server) -> None:
-        self._settling.add(server.id)
         async with self._limit:
             try:
                 await self._settle_one(server)
@@ -156,10 +168,7 @@ class Adoption:
             await self._check_ready(holding, port)
             return
         await self._recall_events(holding)
-        if server.state in (State.STARTING, State.PROBING) and server.wanted is Wish.UP:
-            await self._check_starting(holding, port)
-        else:
-            self._runner.stop(holding, server.failure)
+        await self._check_moving(holding, port)
 
     async def _recall_events(self, holding: Holding) -> None:
         """The events of the start so far, so that its numbers go on."""
@@ -167,18 +176,24 @@ class Adoption:
         holding.events = await self._database.read(lambda c: event_rows.after(c, server_id, 0))
         holding.stored = len(holding.events)
 
-    async def _check_starting(self, holding: Holding, port: SpawnerPort) -> None:
-        """A start that the crash cut off: go on if something runs, else say that it failed."""
+    async def _check_moving(self, holding: Holding, port: SpawnerPort) -> None:
+        """What the crash cut off: go on with a start that lives and is wanted, else stop it."""
         server = holding.server
-        found = await (self._alive(port) if server.plugin_state else self._finds_lost(port))
+        alive = bool(server.plugin_state) and await self._alive(port)
+        if not alive and server.state is not State.QUEUED:
+            # The crash may have come before the plug-in's state was stored.
+            await self._find_lost(port)
         if holding.stopping is not None:
             return
-        if found and server.state is State.PROBING and server.url:
-            log.info("Going on with the start of %r", server.full_name)
-            self._runner.resume(holding, port)
-            return
-        log.warning("%r: %s", server.full_name, RESTARTED)
-        self._runner.stop(holding, Failure(RESTARTED, reason="restart"))
+        failure = server.failure
+        if server.state in STARTS and server.wanted is Wish.UP:
+            if alive and server.state is State.PROBING and server.url:
+                log.info("Going on with the start of %r", server.full_name)
+                self._runner.resume(holding, port)
+                return
+            log.warning("%r: %s", server.full_name, RESTARTED)
+            failure = Failure(RESTARTED, reason="restart")
+        self._runner.stop(holding, failure)
 
     async def _check_ready(self, holding: Holding, port: SpawnerPort) -> None:
         server = holding.server
@@ -241,9 +256,9 @@ class Adoption:
             return False
 
     @staticmethod
-    async def _finds_lost(port: SpawnerPort) -> bool:
+    async def _find_lost(port: SpawnerPort) -> None:
+        """Have the plug-in look for what it may have begun, so that it can stop it."""
         try:
-            return await ask(port, "find_lost", port.find_lost())
+            await ask(port, "find_lost", port.find_lost())
         except PluginError as error:
             log.error("%s; what a start left running goes on", error)
-            return False

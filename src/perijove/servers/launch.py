@@ -30,7 +30,6 @@ from perijove.servers.lifecycle import Move
 from perijove.store import events as event_rows
 from perijove.store import groups as group_rows
 from perijove.store import oauth as oauth_rows
-from perijove.store import roles as role_rows
 from perijove.store import servers as server_rows
 from perijove.store import tokens as token_rows
 from perijove.store import users as user_rows
@@ -136,7 +135,7 @@ class Launcher:
     async def _token_scopes(self, server: Server, owner: User, port: SpawnerPort) -> list[str]:
         """Scopes of the server's own token: what is wanted, cut down to what its owner holds."""
         wanted = await port.token_scopes()
-        role = await self._database.read(lambda c: role_rows.find(c, SERVER_ROLE))
+        default = await self._grants.scopes_of_role(SERVER_ROLE)
         held = await self._grants.held_by(owner)
         client = Client("server", server.name, server.user_name)
         return list(
@@ -144,7 +143,7 @@ class Launcher:
                 wanted,
                 client,
                 held.scopes,
-                default=role.scopes if role is not None else (),
+                default=default,
                 catalogue=self._grants.catalogue,
             )
         )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from perijove.domain.errors import StoreUnavailable
+from perijove.domain.errors import LeaseLost, StoreUnavailable
 from perijove.domain.events import Message, Topic
 from perijove.domain.servers import Failure, State, Wish
 from perijove.kit.aio import backoff_delays
@@ -79,6 +79,13 @@ class Moves:
                 log.warning("A stop waits: %s", error)
             await self._clock.sleep(delay_s)
         raise AssertionError("delays are endless")
+
+    async def confirm(self, holding: Holding) -> None:
+        """Look whether the server is still ours, before acting outside. Raises LeaseLost."""
+        server = holding.server
+        row = await self._database.read(lambda c: server_rows.get(c, server.id))
+        if row is None or (row.epoch, row.state) != (server.epoch, server.state):
+            raise LeaseLost(f"server {server.id} is no longer held at epoch {server.epoch}")
 
     async def store_progress(self, holding: Holding, plugin_state: dict[str, Any]) -> None:
         """Write the events so far, and the plug-in's state, of a server that is STARTING.

@@ -7,6 +7,7 @@ poll behind it.
 
 import time
 from collections.abc import AsyncIterator
+from html import escape
 from typing import Any
 
 from perijove.domain.events import ProgressEvent, Topic
@@ -100,11 +101,12 @@ class ProgressFeed:
 
 def ready_event(url: str) -> dict[str, Any]:
     """The last event of a start that succeeded."""
+    shown = escape(url)
     return {
         "progress": 100,
         "ready": True,
         "message": f"Server ready at {url}",
-        "html_message": f'Server ready at <a href="{url}">{url}</a>',
+        "html_message": f'Server ready at <a href="{shown}">{shown}</a>',
         "url": url,
     }
 

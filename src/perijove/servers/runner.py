@@ -256,6 +256,7 @@ class Runner:
         path = addresses.server_path(server.user_name, server.name)
         await work.prober.wait(url + path + "api", port.http_timeout_s, port.poll)
         _require_wanted(holding)
+        await self._moves.confirm(holding)
         work.audit.server_action("start", server.user_name, server.name)
         await work.routes.add(server, url)
         event = await port.ready_event(
@@ -266,7 +267,6 @@ class Runner:
         self._failures_in_a_row = 0
         took_s = time.monotonic() - holding.begun_at
         metrics.SERVER_SPAWN_DURATION.labels(metrics.SUCCESS, "").observe(took_s)
-        metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
         log.info("User %s took %.3f seconds to start", server.user_name, took_s)
 
     # -- stop -------------------------------------------------------------
@@ -298,7 +298,6 @@ class Runner:
         took_s = time.monotonic() - began
         label = metrics.SUCCESS if stopped else metrics.FAILURE
         metrics.SERVER_STOP_DURATION.labels(label).observe(took_s)
-        metrics.RUNNING_SERVERS.set(self._holdings.count(State.READY))
         if was_ready and stopped and asked and not exited:
             self._work.audit.server_action("stop", holding.server.user_name, holding.server.name)
         log.info("User %s server took %.3f seconds to stop", holding.server.user_name, took_s)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perijove.domain.errors import ConfigError
+from perijove.domain.errors import ConfigError, StoreUnavailable
 from perijove.domain.settings import ServiceSpec
 from perijove.domain.users import Service
 from perijove.kit.aio import Tasks
@@ -28,7 +28,7 @@ STOP_STEPS = ((signal.SIGINT, 30.0), (signal.SIGTERM, 30.0), (signal.SIGKILL, 5.
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
-"""A service that ran so long starts again without a pause."""
+"""A service that ran so long starts again after the first, short pause."""
 
 
 class Managed:
@@ -39,7 +39,6 @@ class Managed:
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._readers = Tasks(f"service {spec.name}")
-        self._stopping = False
 
     @property
     def pid(self) -> int | None:
@@ -54,34 +53,46 @@ class Managed:
         if spec.user and os.geteuid() == 0:
             options.update(_identity(spec))
         log.info("Starting service %r: %s", spec.name, " ".join(spec.command))
+        # A pipe of our own: asyncio's would make ``wait`` wait for its end as well, which
+        # a child of the service may hold open for ever.
+        reading, writing = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *spec.command,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
                 **options,
             )
         except OSError as error:
+            os.close(reading)
             raise ConfigError(
                 f"The service {spec.name!r} cannot be started: {error.strerror or error}"
                 f" ({spec.command[0]!r})"
             ) from error
-        self._readers.spawn(self._copy_output(self._process), "output")
+        finally:
+            os.close(writing)
+        self._readers.spawn(self._copy_output(reading), "output")
 
-    async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
+    async def _copy_output(self, pipe: int) -> None:
         """The service's own words, in the hub's log under its name."""
-        assert process.stdout is not None
         output = logging.getLogger(f"perijove.service.{self.spec.name}")
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:
-                continue  # a line longer than the buffer: its rest comes as further lines
-            if not line:
-                return
-            output.info("%s", line.decode("utf-8", "replace").rstrip())
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb", buffering=0)
+        )
+        try:
+            while True:
+                try:
+                    line = await reader.readline()
+                except ValueError:
+                    continue  # a line longer than the buffer: what was read of it is dropped
+                if not line:
+                    return
+                output.info("%s", line.decode("utf-8", "replace").rstrip())
+        finally:
+            transport.close()
 
     async def ended(self) -> int:
         """The exit status, once the process has ended."""
@@ -90,22 +101,24 @@ class Managed:
 
     async def stop(self) -> None:
         """Interrupt, terminate, kill: each with its time to take effect."""
-        self._stopping = True
         process = self._process
-        if process is None or process.returncode is not None:
-            return
+        if process is not None and process.returncode is None:
+            await self._end(process)
+        # A child of the service may hold its output open for ever.
+        await self._readers.close()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
         for number, patience_s in STOP_STEPS:
             try:
                 os.killpg(process.pid, number)
             except ProcessLookupError:
-                break
+                return
             try:
                 async with asyncio.timeout(patience_s):
                     await process.wait()
-                break
+                return
             except TimeoutError:
                 log.warning("The service %r ignores %s", self.spec.name, number.name)
-        await self._readers.close()
 
 
 def _identity(spec: ServiceSpec) -> dict[str, Any]:
@@ -150,11 +163,11 @@ class Supervisor:
                 raise failure
 
     async def _start_managed(self, spec: ServiceSpec) -> None:
-        secret = self._registry.secrets.get(spec.name, "")
+        secret = self._registry.secrets[spec.name]
         managed = Managed(spec, self._environment.of(spec, secret))
         await managed.start()
         self._managed[spec.name] = managed
-        await self._registry.note_pid(spec.name, managed.pid)
+        await self._note_pid(managed)
         if spec.url:
             await self._wait_answer(spec, managed)
         self._tasks.spawn(self._keep_running(managed), f"keep {spec.name!r} running")
@@ -170,21 +183,29 @@ class Supervisor:
             raise ConfigError(f"The service {spec.name!r} did not come up: {error}") from error
 
     async def _keep_running(self, managed: Managed) -> None:
-        pause_s = FIRST_PAUSE_S
+        name, pause_s, began = managed.spec.name, FIRST_PAUSE_S, time.monotonic()
         while True:
-            began = time.monotonic()
             status = await managed.ended()
-            log.error("The service %r ended with status %s", managed.spec.name, status)
+            log.error("The service %r ended with status %s", name, status)
+            await self._note_pid(managed)
             if time.monotonic() - began >= STEADY_S:
                 pause_s = FIRST_PAUSE_S
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-            try:
-                await managed.start()
-            except ConfigError as error:
-                log.error("%s; trying again in %g seconds", error, pause_s)
-                continue
+            while managed.pid is None:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                began = time.monotonic()
+                try:
+                    await managed.start()
+                except ConfigError as error:
+                    log.error("%s; trying again in %g seconds", error, pause_s)
+            await self._note_pid(managed)
+
+    async def _note_pid(self, managed: Managed) -> None:
+        try:
             await self._registry.note_pid(managed.spec.name, managed.pid)
+        except StoreUnavailable as error:
+            # It only tells people; the service must go on all the same.
+            log.warning("The process of service %r is not noted: %s", managed.spec.name, error)
 
     async def _look(self, spec: ServiceSpec | Service) -> None:
         if await self._prober.ask(self._environment.url_of(spec), 10) is None:
@@ -200,4 +221,4 @@ class Supervisor:
         await self._tasks.close()
         for managed in self._managed.values():
             await managed.stop()
-            await self._registry.note_pid(managed.spec.name, None)
+            await self._note_pid(managed)

@@ -11,6 +11,8 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from threading import RLock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -57,6 +59,9 @@ class Database:
         except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
             raise ConfigError(f"c.JupyterHub.db_url cannot be used: {error}") from error
         self._inline = self.sqlite and self.path is not None
+        # SQLite's one writing connection may be wanted by a thread besides the writer's,
+        # since plug-ins write synchronously.
+        self._writing: AbstractContextManager[Any] = RLock() if self.sqlite else nullcontext()
         self._read_connection: Connection | None = None
         self._threads = ThreadPoolExecutor(
             1 if self.sqlite else POSTGRESQL_THREADS, thread_name_prefix="perijove-store"
@@ -88,7 +93,7 @@ class Database:
     def write_now(self, work: Work[T]) -> T:
         """``write`` for callers without an event loop."""
         try:
-            with self.engine.begin() as connection:
+            with self._writing, self.engine.begin() as connection:
                 return work(connection)
         except (OperationalError, InterfaceError) as error:
             raise _unavailable(error) from error

@@ -1,9 +1,10 @@
 """Inserts that skip rows which are there already, alike on both databases."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -16,8 +17,14 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     """Insert the rows whose keys do not exist yet; rivals doing the same are no error."""
     if not rows:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+    connection.execute(_insert(table, connection.dialect.name), list(rows))
+
+
+@lru_cache
+def _insert(table: Table, dialect_name: str) -> Executable:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    statement: Executable = dialect.insert(table).on_conflict_do_nothing()
+    return statement
 
 
 def chunks(items: Sequence[T], size: int = MAX_PARAMETERS) -> list[Sequence[T]]:

@@ -3,9 +3,12 @@
 The database's clock decides; a replica's own clock is never stored.
 """
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
 
 from perijove.store.dialect import utc_in, utc_now
+from perijove.store.inserts import insert_missing
 from perijove.store.tables import duties, replicas
 
 
@@ -19,10 +22,19 @@ def announce(connection: Connection, replica: str, host: str, process: str, ttl_
 
 
 def renew(connection: Connection, replica: str, ttl_s: float) -> bool:
-    """Prolong the lease; False when somebody has declared the replica dead."""
+    """Prolong the lease; False when it is too late for that.
+
+    One that has run out, say because the machine was asleep, comes to life again
+    unless a rival lives who may have taken servers over.
+    """
+    rival = replicas.alias()
+    rivals = exists().where(rival.c.id != replica, rival.c.lease_until > utc_now())
     result = connection.execute(
         update(replicas)
-        .where(replicas.c.id == replica, replicas.c.lease_until > utc_now())
+        .where(
+            replicas.c.id == replica,
+            or_(replicas.c.lease_until > utc_now(), ~rivals),
+        )
         .values(lease_until=utc_in(ttl_s))
     )
     return bool(result.rowcount)
@@ -57,15 +69,15 @@ _TAKE = (
 )
 
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def take_duty(connection: Connection, duty: str, replica: str, ttl_s: float) -> bool:
     """Hold ``duty`` for ``ttl_s`` seconds if it is free or ours already."""
-    result = connection.execute(
-        _TAKE.values(lease_until=utc_in(ttl_s)), {"duty": duty, "replica": replica}
-    )
-    if result.rowcount:
+    take = _TAKE.values(lease_until=utc_in(ttl_s))
+    values = {"duty": duty, "replica": replica}
+    if connection.execute(take, values).rowcount:
         return True
-    known = connection.execute(select(duties.c.name).where(duties.c.name == duty)).first()
-    if known:
-        return False
-    connection.execute(insert(duties).values(name=duty, owner=replica, lease_until=utc_in(ttl_s)))
-    return True
+    # Perhaps nobody ever did it. Rivals who make the row at once agree on one.
+    insert_missing(connection, duties, [{"name": duty, "owner": "", "lease_until": _NEVER}])
+    return bool(connection.execute(take, values).rowcount)

@@ -61,13 +61,18 @@ def save_client(connection: Connection, client: OAuthClient) -> None:
         "redirect_uri": client.redirect_uri,
         "allowed_scopes": list(client.allowed_scopes),
     }
-    changed = connection.execute(
-        update(oauth_clients)
-        .where(oauth_clients.c.identifier == client.identifier)
-        .values(**values)
-    )
+    changed = connection.execute(_CHANGE_CLIENT, {"_identifier": client.identifier, **values})
     if changed.rowcount == 0:
-        connection.execute(insert(oauth_clients).values(identifier=client.identifier, **values))
+        connection.execute(_ADD_CLIENT, {"identifier": client.identifier, **values})
+
+
+_CLIENT_FIELDS = ("description", "secret_hash", "redirect_uri", "allowed_scopes")
+_CHANGE_CLIENT = (
+    update(oauth_clients)
+    .where(oauth_clients.c.identifier == bindparam("_identifier"))
+    .values({name: bindparam(name) for name in _CLIENT_FIELDS})
+)
+_ADD_CLIENT = insert(oauth_clients)
 
 
 def set_secret_hash(connection: Connection, identifier: str, hashed: str) -> None:

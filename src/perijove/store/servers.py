@@ -7,9 +7,22 @@ rows changed means that somebody else owns the server now (LeaseLost).
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, insert, or_, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy import update as sql_update
 
 from perijove.domain.errors import LeaseLost
@@ -198,36 +211,49 @@ def enqueue(
     display_name: str | None,
 ) -> int | None:
     """STOPPED to QUEUED, held by ``owner`` from the start; the new epoch, or None."""
-    result = connection.execute(
-        sql_update(servers)
-        .where(servers.c.id == server_id, servers.c.state == State.STOPPED.value)
-        .values(
-            state=State.QUEUED.value,
-            wanted=Wish.UP.value,
-            epoch=servers.c.epoch + 1,
-            options=options,
-            display_name=display_name,
-            lease_owner=owner,
-            plugin_state={},
-            url=None,
-            host=None,
-            failure=None,
-            removing=False,
-            checking=False,
-            started=utc_now(),
-            last_activity=utc_now(),
-        )
-        .returning(servers.c.epoch)
-    )
-    row = result.first()
+    row = connection.execute(
+        _ENQUEUE,
+        {
+            "_id": server_id,
+            "lease_owner": owner,
+            "options": options,
+            "display_name": display_name,
+        },
+    ).first()
     return int(row[0]) if row else None
+
+
+_ENQUEUE = (
+    sql_update(servers)
+    .where(servers.c.id == bindparam("_id"), servers.c.state == State.STOPPED.value)
+    .values(
+        state=State.QUEUED.value,
+        wanted=Wish.UP.value,
+        epoch=servers.c.epoch + 1,
+        options=bindparam("options"),
+        display_name=bindparam("display_name"),
+        lease_owner=bindparam("lease_owner"),
+        plugin_state={},
+        url=None,
+        host=None,
+        failure=None,
+        removing=False,
+        checking=False,
+        started=utc_now(),
+        last_activity=utc_now(),
+    )
+    .returning(servers.c.epoch)
+)
 
 
 def touch_owner(connection: Connection, user_id: int) -> None:
     """The owner of a server did something just now."""
-    connection.execute(
-        sql_update(users).where(users.c.id == user_id).values(last_activity=utc_now())
-    )
+    connection.execute(_TOUCH_OWNER, {"_id": user_id})
+
+
+_TOUCH_OWNER = (
+    sql_update(users).where(users.c.id == bindparam("_id")).values(last_activity=utc_now())
+)
 
 
 def move(
@@ -239,17 +265,26 @@ def move(
     **values: Any,
 ) -> None:
     """One legal move of a held server, with what else changes. Raises LeaseLost."""
+    statement = _move(frozenset(sources), tuple(values))
     result = connection.execute(
-        sql_update(servers)
-        .where(
-            servers.c.id == server_id,
-            servers.c.epoch == epoch,
-            servers.c.state.in_([state.value for state in sources]),
-        )
-        .values(state=target.value, **values)
+        statement, {"_id": server_id, "_epoch": epoch, "state": target.value, **values}
     )
     if result.rowcount == 0:
         raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
+
+
+@lru_cache
+def _move(sources: frozenset[State], columns: tuple[str, ...]) -> Update:
+    """The conditional update of these columns; there are only a handful of kinds."""
+    return (
+        sql_update(servers)
+        .where(
+            servers.c.id == bindparam("_id"),
+            servers.c.epoch == bindparam("_epoch"),
+            or_(*(servers.c.state == state.value for state in sorted(sources))),
+        )
+        .values({name: bindparam(name) for name in ("state", *columns)})
+    )
 
 
 def amend(connection: Connection, server_id: int, epoch: int, state: State, **values: Any) -> None:

@@ -83,13 +83,15 @@ class PostgresqlBus(Bus):
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
-        await asyncio.sleep(FLUSH_S)
-        messages, self._outbox = list(dict.fromkeys(self._outbox)), []
-        try:
-            await asyncio.to_thread(self._notify, messages)
-        except Exception as error:
-            # Others notice by their polls; the database is down for them as well.
-            log.warning("Could not notify other replicas: %s", error)
+        # Until nothing is left: a message that comes while others go out starts no new flush.
+        while self._outbox:
+            await asyncio.sleep(FLUSH_S)
+            messages, self._outbox = list(dict.fromkeys(self._outbox)), []
+            try:
+                await asyncio.to_thread(self._notify, messages)
+            except Exception as error:
+                # Others notice by their polls; the database is down for them as well.
+                log.warning("Could not notify other replicas: %s", error)
 
     def _notify(self, messages: list[Message]) -> None:
         with self._engine.begin() as connection:

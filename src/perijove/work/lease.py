@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from perijove.domain.errors import PerijoveError
 from perijove.store import leases
 from perijove.store.engine import Database
 
@@ -51,6 +50,12 @@ def process_mark(pid: int | None = None) -> str:
     return f"{boot}:{pid}:{started}"
 
 
+def _seconds() -> float:
+    """Seconds that never run backwards, and that go on while the machine is asleep."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
 def _lives(mark: str) -> bool:
     parts = mark.split(":")
     pid = parts[1] if len(parts) == 3 else mark
@@ -75,11 +80,11 @@ class ReplicaLease:
     @property
     def trusted(self) -> bool:
         """Whether this replica may act now."""
-        return time.monotonic() < self._trusted_until
+        return _seconds() < self._trusted_until
 
     async def start(self) -> None:
         """Announce the replica; replicas of this host whose process is gone are struck off."""
-        began = time.monotonic()
+        began = _seconds()
         mark = process_mark()
 
         def announce(connection: Connection) -> None:
@@ -90,26 +95,38 @@ class ReplicaLease:
             leases.announce(connection, self.id, self.host, mark, TTL_S)
 
         await self._database.write(announce)
-        self._trusted_until = began + TTL_S - MARGIN_S
-        self._task = asyncio.get_running_loop().create_task(self._renew(), name="lease")
+        self._trust_from(began)
+        self._task = asyncio.get_running_loop().create_task(self._keep(), name="lease")
 
-    async def _renew(self) -> None:
+    def _trust_from(self, began: float) -> None:
+        self._trusted_until = began + TTL_S - MARGIN_S
+
+    async def _keep(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            began = time.monotonic()
-            try:
-                kept = await self._database.write(lambda c: leases.renew(c, self.id, TTL_S))
-            except PerijoveError as error:
-                log.warning("Could not renew the lease of this replica: %s", error)
-                kept = self.trusted
-            else:
-                if kept:
-                    self._trusted_until = began + TTL_S - MARGIN_S
-            if not kept:
+            if not await self._renew():
                 self._trusted_until = 0.0
                 log.error("This replica lost its lease; others take its servers over")
                 self._on_lost()
                 return
+
+    async def _renew(self) -> bool:
+        """Ask for more time; False when this replica must end.
+
+        Where rivals may live, an answer that comes after the trust has ended is as good
+        as none. On SQLite there is no rival to make way for, so any wait is fine.
+        """
+        began = _seconds()
+        patience_s = None if self._database.sqlite else max(0.0, self._trusted_until - began)
+        try:
+            async with asyncio.timeout(patience_s):
+                kept = await self._database.write(lambda c: leases.renew(c, self.id, TTL_S))
+        except Exception as error:
+            log.warning("Could not renew the lease of this replica: %s", error or "no answer")
+            return self._database.sqlite or self.trusted
+        if kept:
+            self._trust_from(began)
+        return kept
 
     async def close(self) -> None:
         """Leave in good order, so that others need not wait for the lease to end."""

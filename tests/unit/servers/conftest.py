@@ -33,3 +33,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def hub(house: House) -> Replica:
     """A hub that does not sweep unless the test asks for it."""
     return await house.replica()
+
+
+@pytest.fixture
+async def any_house(database_url: str) -> AsyncIterator[House]:
+    """An installation, once on SQLite and once on PostgreSQL."""
+    made = House(database_url)
+    yield made
+    await made.close()

@@ -21,14 +21,15 @@ class Plan:
     ``stubborn``: ``start`` and ``prepare`` swallow cancellation and go on waiting.
     """
 
+    scopes_gate: asyncio.Event | None = None
     start_gate: asyncio.Event | None = None
     prepare_gate: asyncio.Event | None = None
     stop_gate: asyncio.Event | None = None
     stubborn: bool = False
-    start_error: Exception | None = None
+    start_error: BaseException | None = None
     prepare_error: Exception | None = None
-    poll_error: Exception | None = None
-    stop_error: Exception | None = None
+    poll_error: BaseException | None = None
+    stop_error: BaseException | None = None
     state_error: Exception | None = None
     open_error: Exception | None = None
     address_error: Exception | None = None
@@ -134,6 +135,7 @@ class FakeSpawner:
         return self.plan.local_host
 
     async def token_scopes(self) -> list[str]:
+        await self._pass(self.plan.scopes_gate)
         return []
 
     async def oauth_scopes(self) -> list[str]:
@@ -309,6 +311,11 @@ class FakeProber(Prober):
         super().__init__()
         self.world = world
         self.asked: list[str] = []
+
+    @staticmethod
+    async def listens(url: str) -> bool:
+        """No socket is behind the addresses of this world."""
+        return True
 
     async def ask(self, url: str, timeout_s: float) -> Answer | None:
         await asyncio.sleep(0)

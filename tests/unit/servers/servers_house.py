@@ -44,7 +44,7 @@ from perijove.store.dialect import utc_in
 from perijove.store.engine import Database, Work
 from perijove.store.schema import create_schema
 from perijove.store.tables import oauth_clients, replicas, tokens
-from perijove.work.bus import Bus
+from perijove.work.bus import Bus, PostgresqlBus
 from perijove.work.lease import ReplicaLease
 
 LIMIT_S = 10.0
@@ -97,13 +97,14 @@ class Replica:
         *,
         limits: LimitSettings | None = None,
         settings: ServerSettings | None = None,
-        bus: Bus | None = None,
         host: str = "here",
     ) -> None:
         self.world = world
         self.proxy = proxy
         self.database = FlakyDatabase(url)
-        self.bus = bus or Bus()
+        self.bus = (
+            Bus() if self.database.sqlite else PostgresqlBus(self.database.engine, uuid.uuid4().hex)
+        )
         self.lost: list[str] = []
         self.lease = ReplicaLease(self.database, lambda: self.lost.append("lost"))
         # Each replica of a test plays a machine of its own, unless the test says otherwise.
@@ -248,11 +249,18 @@ class Replica:
 
     async def expire_lease(self) -> None:
         """Let the database believe that this replica died."""
+        await self._lease_until(-5)
+
+    async def set_lease_alive(self) -> None:
+        """Let the database believe that this replica lives."""
+        await self._lease_until(60)
+
+    async def _lease_until(self, offset_s: float) -> None:
         await self.database.write(
             lambda c: c.execute(
                 update(replicas)
                 .where(replicas.c.id == self.lease.id)
-                .values(lease_until=utc_in(-5))
+                .values(lease_until=utc_in(offset_s))
             )
         )
 

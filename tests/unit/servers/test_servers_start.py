@@ -362,3 +362,49 @@ async def test_plug_in_state_is_stored_while_the_start_goes_on(hub: Replica) -> 
 
     await until("stored state", stored)
     assert (await hub.row(server)).state is State.STARTING
+
+
+async def test_a_cancellation_from_within_the_plug_in_fails_the_start(hub: Replica) -> None:
+    hub.world.plans["ada/"] = Plan(start_error=asyncio.CancelledError())
+    error = await failed(hub)
+    assert "cancelled from within" in error.message
+    assert hub.world.processes == {}
+
+
+async def test_a_lease_that_is_lost_in_mid_start_ends_all_acting(hub: Replica) -> None:
+    gate = asyncio.Event()
+    hub.world.plans["ada/"] = Plan(start_gate=gate)
+    server = await hub.request("ada")
+    await hub.until_called("ada/", "start")
+    await hub.set(server, epoch=server.epoch + 1, lease_owner="rival")
+    gate.set()
+    await until("its end", lambda: hub.holdings.get(server.id) is None)
+    row = await hub.row(server)
+    assert (row.state, row.lease_owner) == (State.STARTING, "rival")
+    assert hub.proxy.table == {}
+    assert "stop" not in hub.world.called("ada/")
+    assert hub.factory.find(server.id) is None
+
+
+async def test_a_lease_lost_while_the_plug_in_starts_is_noticed_by_its_progress(
+    hub: Replica,
+) -> None:
+    hub.world.plans["ada/"] = Plan(start_gate=asyncio.Event(), launch_before_gate=True)
+    server = await hub.request("ada")
+    await hub.until_called("ada/", "start")
+    await hub.set(server, epoch=server.epoch + 1, lease_owner="rival", plugin_state={})
+    hub.factory.live[server.id].pid = 4711
+    await until("its end", lambda: hub.holdings.get(server.id) is None)
+    assert (await hub.row(server)).plugin_state == {}
+
+
+async def test_a_lease_lost_while_probing_leaves_the_route_to_the_rival(hub: Replica) -> None:
+    hub.world.silent.add("ada/")
+    server = await hub.request("ada")
+    await hub.until_state(server, State.PROBING)
+    await hub.set(server, epoch=server.epoch + 1, lease_owner="rival")
+    hub.world.silent.clear()
+    await until("its end", lambda: hub.holdings.get(server.id) is None)
+    assert (await hub.row(server)).state is State.PROBING
+    assert len(hub.world.pids("ada/")) == 1
+    assert hub.audit.records == []

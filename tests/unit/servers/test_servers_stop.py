@@ -59,11 +59,13 @@ async def test_a_stop_during_a_start_cancels_it_and_says_so(hub: Replica) -> Non
 
 
 async def test_a_stop_while_queued_leaves_nothing(hub: Replica) -> None:
+    hub.world.plans["ada/"] = Plan(scopes_gate=asyncio.Event())
     server = await hub.request("ada")
     assert (await hub.row(server)).state is State.QUEUED
     await hub.commands.request_stop(server)
     assert await hub.commands.wait_stopped(server, 5)
     await stopped(hub)
+    hub.world.plans["ada/"] = Plan()
     await hub.up("ada")
 
 
@@ -266,3 +268,42 @@ async def test_stopping_a_server_keeps_its_options_for_the_next_start(hub: Repli
     await hub.down(server)
     await hub.up("ada", options={})
     assert hub.world.launches[-1].options == {}
+
+
+@pytest.mark.parametrize("call", ["stop_error", "poll_error"])
+async def test_a_cancellation_from_within_the_plug_in_does_not_strand_a_stop(
+    hub: Replica, call: str
+) -> None:
+    server = await hub.up("ada")
+    setattr(hub.world.plan("ada/"), call, asyncio.CancelledError())
+    await hub.down(server)
+    assert (await hub.row(server)).state is State.STOPPED
+
+
+async def test_a_wish_is_durable_before_the_plug_in_has_noticed(hub: Replica) -> None:
+    hub.world.plans["ada/"] = Plan(start_gate=asyncio.Event(), stubborn=True)
+    server = await hub.request("ada")
+    await hub.until_called("ada/", "start")
+    await hub.commands.request_stop(server)
+    row = await hub.until_state(server, State.STOPPING)
+    assert row.wanted is Wish.DOWN
+    with pytest.raises(InvalidInput, match="pending stop"):
+        await hub.request("ada")
+
+
+async def test_a_task_that_breaks_does_not_strand_its_server(
+    hub: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await hub.up("ada")
+    broken = hub.runner._end
+
+    async def breaks(*_: object) -> None:
+        monkeypatch.setattr(hub.runner, "_end", broken)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(hub.runner, "_end", breaks)
+    hub.sweep.start()
+    await hub.commands.request_stop(server)
+    await hub.until_state(server, State.STOPPED)
+    await until("its end", lambda: hub.holdings.get(server.id) is None)
+    await stopped(hub)

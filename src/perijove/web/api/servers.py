@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from perijove.access.decide import Target
 from perijove.domain.errors import Conflict, InvalidInput, NotFound
 from perijove.domain.servers import Server, State
-from perijove.domain.users import UserDetail
+from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import maybe_await
 from perijove.servers.commands import KEEP
 from perijove.servers.progress import failed_event, ready_event
@@ -35,6 +35,16 @@ async def _find(call: Call, method: str) -> tuple[UserDetail, str, Server | None
     detail = await call.rooms.users.get(name)
     server = next((s for s in detail.servers if s.name == server_name), None)
     return detail, server_name, server
+
+
+async def _find_owner(call: Call, method: str) -> tuple[User, str, Server | None]:
+    """``_find`` for callers that need of the owner only who it is: two look-ups by key."""
+    name, server_name = call.params["name"], call.params.get("server_name", "")
+    await call.require_for(f"{method} {SERVER}", Target.of_server(name, server_name))
+    user = await call.rooms.users.find(name)
+    if user is None:
+        raise NotFound
+    return user, server_name, await call.rooms.commands.find(name, server_name)
 
 
 def _require_named_enabled(call: Call, name: str) -> None:
@@ -112,14 +122,14 @@ async def create_server(call: Call) -> Response:
 )
 async def start_server(call: Call) -> Response:
     """Start a server, creating a named one; 202 when it takes longer than a moment."""
-    detail, name, before = await _find(call, "POST")
+    user, name, before = await _find_owner(call, "POST")
     joined = before is not None and before.pending == "spawn"
     _require_named_enabled(call, name)
     options, display_name = await _start_arguments(call)
-    await require_fresh(call, detail.user, "spawn")
+    await require_fresh(call, user, "spawn")
     rooms = call.rooms
     server = await rooms.commands.request_start(
-        detail.user,
+        user,
         name,
         options=options,
         display_name=display_name,
@@ -189,14 +199,14 @@ async def edit_server(call: Call) -> Response:
 )
 async def stop_server(call: Call) -> Response:
     """Stop a server; with ``remove`` forget it after that. 202: still going on."""
-    detail, name, server = await _find(call, "DELETE")
+    user, name, server = await _find_owner(call, "DELETE")
     _require_named_enabled(call, name)
     if server is None:
-        raise NotFound(f"{detail.user.name} has no server named {name!r}")
+        raise NotFound(f"{user.name} has no server named {name!r}")
     body = await read_body(call, models.ServerRemoval, "server") or models.ServerRemoval()
     if body.remove and not name:
         raise InvalidInput("The default server can be stopped, but not removed")
-    await require_fresh(call, detail.user, "stop")
+    await require_fresh(call, user, "stop")
     rooms = call.rooms
     timeout_s = rooms.settings.limits.slow_stop_timeout_s
     if body.remove:

@@ -1,0 +1,126 @@
+"""Services of the configuration: their rows, tokens and OAuth clients."""
+
+import pytest
+from services_house import ServicesHouse
+
+from perijove.domain.errors import ConfigError
+from perijove.domain.settings import ServiceSpec
+from perijove.domain.users import Service
+from perijove.kit.crypto import hash_token
+from perijove.store import oauth as oauth_rows
+from perijove.store import services as service_rows
+
+TOKEN = "a-token-of-the-operator"
+
+
+async def test_the_database_follows_the_configuration(services: ServicesHouse) -> None:
+    await services.load(ServiceSpec("one", admin=True), ServiceSpec("two", info={"a": 1}))
+    first = await services.registry.find("one")
+    await services.load(ServiceSpec("one"), ServiceSpec("three"))
+    found = {service.name: service for service in await services.registry.all()}
+    assert set(found) == {"one", "three"}
+    assert first is not None
+    assert found["one"].id == first.id
+    assert (first.admin, found["one"].admin) == (True, False)
+    assert await services.registry.find("two") is None
+    assert await services.registry.find("nul\0") is None
+
+
+async def test_services_made_at_run_time_stay(services: ServicesHouse) -> None:
+    await services.registry.add(ServiceSpec("made", url="http://127.0.0.1:1"))
+    await services.load(ServiceSpec("one"))
+    assert {service.name for service in await services.registry.all()} == {"made", "one"}
+
+
+async def test_a_service_made_at_run_time_gives_way_to_the_configuration(
+    services: ServicesHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    await services.load()
+    await services.registry.add(
+        ServiceSpec("made", url="http://127.0.0.1:1", api_token="token-made-at-run-time")
+    )
+    await services.load(ServiceSpec("made", api_token=TOKEN, url="http://127.0.0.1:2"))
+    found = await services.registry.find("made")
+    assert found is not None
+    assert (found.url, found.from_config) == ("http://127.0.0.1:2", True)
+    assert "gives way" in caplog.text
+    assert await services.tokens.resolve(TOKEN) is not None
+    assert await services.tokens.resolve("token-made-at-run-time") is None
+
+
+async def test_a_given_token_is_the_services_own_and_survives_restarts(
+    services: ServicesHouse,
+) -> None:
+    spec = ServiceSpec("one", api_token=TOKEN)
+    await services.load(spec)
+    bearer = await services.tokens.resolve(TOKEN)
+    assert bearer is not None
+    assert isinstance(bearer.owner, Service)
+    assert bearer.owner.name == "one"
+    await services.load(spec)
+    again = await services.tokens.resolve(TOKEN)
+    assert again is not None
+    assert again.token.id == bearer.token.id
+
+
+async def test_a_managed_service_without_token_gets_one(services: ServicesHouse) -> None:
+    await services.load(ServiceSpec("one", command=("true",)), ServiceSpec("external"))
+    secret = services.registry.secrets["one"]
+    bearer = await services.tokens.resolve(secret)
+    assert bearer is not None
+    assert bearer.token.note == "generated at startup"
+    assert set(services.registry.secrets) == {"one"}
+
+
+async def test_a_token_cannot_belong_to_two(services: ServicesHouse) -> None:
+    with pytest.raises(ConfigError, match="belongs to 'one'"):
+        await services.load(
+            ServiceSpec("one", api_token=TOKEN), ServiceSpec("two", api_token=TOKEN)
+        )
+
+
+async def test_a_service_with_a_url_is_an_oauth_client(services: ServicesHouse) -> None:
+    await services.load(
+        ServiceSpec(
+            "one",
+            url="http://127.0.0.1:1",
+            api_token=TOKEN,
+            oauth_client_allowed_scopes=("read:users",),
+        )
+    )
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    assert client.redirect_uri == "/services/one/oauth_callback"
+    assert client.secret_hash == hash_token(TOKEN)
+    assert client.allowed_scopes == ("read:users", "access:services!service=one")
+
+
+async def test_an_oauth_service_without_url_must_say_where_people_return(
+    services: ServicesHouse,
+) -> None:
+    with pytest.raises(ConfigError, match=r"'one'.*oauth_redirect_uri"):
+        await services.load(ServiceSpec("one", oauth_no_confirm=True))
+    await services.load(ServiceSpec("one", oauth_no_confirm=True, oauth_redirect_uri="/x"))
+
+
+async def test_a_client_without_secret_cannot_be_guessed(services: ServicesHouse) -> None:
+    await services.load(ServiceSpec("one", url="http://127.0.0.1:1"))
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    assert client.secret_hash == ""
+
+
+async def test_a_removed_service_takes_its_tokens_along(services: ServicesHouse) -> None:
+    await services.load(ServiceSpec("one", api_token=TOKEN))
+    await services.load()
+    assert await services.tokens.resolve(TOKEN) is None
+
+
+async def test_the_process_of_a_service_is_remembered(services: ServicesHouse) -> None:
+    await services.load(ServiceSpec("one", command=("true",)))
+    await services.registry.note_pid("one", 17)
+    assert await services.pid("one") == 17
+    await services.registry.note_pid("one", None)
+    assert await services.pid("one") is None
+    await services.registry.note_pid("unknown", 1)
+    assert await services.database.read(lambda c: service_rows.find(c, "unknown")) is None
