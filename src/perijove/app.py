@@ -99,7 +99,7 @@ class HubProcess:
         return build(
             self._loaded,
             self._settings,
-            on_lease_lost=lambda: self.end(1),
+            on_lease_lost=self._on_lease_lost,
             on_failure_limit=self._on_failure_limit,
             shutdown=self._on_shutdown_request,
         )
@@ -235,6 +235,11 @@ class HubProcess:
                 built.rooms.activity.saw(Kind.USER, server.user_id, moment)
 
     # -- requests to end --------------------------------------------------
+
+    def _on_lease_lost(self) -> None:
+        """Others may act on our servers now: end without touching them."""
+        self._cleanup_servers = False
+        self.end(1)
 
     def _on_failure_limit(self, count: int) -> None:
         log.critical(

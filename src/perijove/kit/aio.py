@@ -59,12 +59,6 @@ class Tasks:
             task.result()
         return bool(done)
 
-    async def drain(self, timeout_s: float) -> bool:
-        """Wait for the running tasks, at most ``timeout_s``; False if some still run."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=timeout_s)
-        return not self._tasks
-
     async def close(self) -> None:
         """Cancel what runs and wait until it is gone. Safe to call twice.
 

@@ -103,11 +103,6 @@ class Cipher:
         fernets = [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
         self._fernet = MultiFernet(fernets) if fernets else None
 
-    @property
-    def available(self) -> bool:
-        """Whether there is any key."""
-        return self._fernet is not None
-
     def encrypt(self, value: Any) -> bytes:
         """The encrypted JSON form of ``value``. Raises ValueError without keys."""
         if self._fernet is None:

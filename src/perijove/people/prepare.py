@@ -26,6 +26,7 @@ from perijove.people.users import ADMIN_ROLE, USER_ROLE, Users, set_admin
 from perijove.store import groups as group_store
 from perijove.store import oauth as oauth_store
 from perijove.store import roles as role_store
+from perijove.store import servers as server_store
 from perijove.store import services as service_store
 from perijove.store import users as user_store
 from perijove.store.engine import Database
@@ -144,8 +145,11 @@ class Preparation:
             set_admin(connection, user, False)
             role_store.clear_of(connection, "user", user.id)
             had_groups = group_store.set_of_user(connection, user.id, ())
+            for server in server_store.of_user(connection, user.id):
+                if server.active:
+                    server_store.wish_down(connection, server.id)
             if had_roles or had_groups:
-                log.warning("Blocked user %s loses all roles and groups", shown([user.name]))
+                log.warning("Blocked user %s loses roles, groups and running servers", shown([user.name]))
 
     def _load_tokens(self, connection: Connection) -> None:
         for secret, name in self._api_tokens.items():

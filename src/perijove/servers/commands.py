@@ -31,7 +31,6 @@ from perijove.work.bus import Bus
 log = logging.getLogger("perijove.servers")
 
 SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}(?<!-)\Z")
-DISPLAY_NAME_LENGTH = 255
 KEEP: Any = object()
 """Stands for "as stored" where None has a meaning of its own."""
 POLL_S = 0.5

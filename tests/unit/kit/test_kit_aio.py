@@ -78,15 +78,6 @@ async def test_close_leaves_a_task_that_ignores_its_cancellation(
     await task
 
 
-async def test_drain_says_whether_everything_ended() -> None:
-    tasks, end = Tasks("room"), asyncio.Event()
-    assert await tasks.drain(0)
-    tasks.spawn(end.wait(), "wait")
-    assert not await tasks.drain(0.01)
-    end.set()
-    assert await tasks.drain(2)
-
-
 async def test_finished_waits_so_long_and_raises_the_error_of_the_task() -> None:
     tasks, end = Tasks("room"), asyncio.Event()
 
