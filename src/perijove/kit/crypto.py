@@ -11,9 +11,8 @@ import hmac
 import json
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
-
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 MAX_TOKEN_LENGTH = 64
 """Longer tokens never match, which bounds the work of refusing one."""
@@ -100,20 +99,28 @@ class Cipher:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """``keys`` are 32 raw bytes each."""
-        fernets = [Fernet(base64.urlsafe_b64encode(key)) for key in keys]
-        self._fernet = MultiFernet(fernets) if fernets else None
+        self._keys = tuple(base64.urlsafe_b64encode(key) for key in keys)
+
+    @cached_property
+    def _fernet(self) -> Any:
+        if not self._keys:
+            raise ValueError("no encryption keys are configured (JUPYTERHUB_CRYPT_KEY)")
+        # Seven megabytes that only hubs with auth_state need.
+        from cryptography.fernet import Fernet, MultiFernet
+
+        return MultiFernet([Fernet(key) for key in self._keys])
 
     def encrypt(self, value: Any) -> bytes:
         """The encrypted JSON form of ``value``. Raises ValueError without keys."""
-        if self._fernet is None:
-            raise ValueError("no encryption keys are configured (JUPYTERHUB_CRYPT_KEY)")
-        return self._fernet.encrypt(json.dumps(value).encode())
+        sealed: bytes = self._fernet.encrypt(json.dumps(value).encode())
+        return sealed
 
     def decrypt(self, data: bytes) -> Any:
         """The value again. Raises ValueError when no key fits."""
-        if self._fernet is None:
-            raise ValueError("no encryption keys are configured (JUPYTERHUB_CRYPT_KEY)")
+        fernet = self._fernet
+        from cryptography.fernet import InvalidToken
+
         try:
-            return json.loads(self._fernet.decrypt(data))
+            return json.loads(fernet.decrypt(data))
         except InvalidToken:
             raise ValueError("none of the configured keys decrypts this value") from None

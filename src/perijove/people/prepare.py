@@ -149,7 +149,9 @@ class Preparation:
                 if server.active:
                     server_store.wish_down(connection, server.id)
             if had_roles or had_groups:
-                log.warning("Blocked user %s loses roles, groups and running servers", shown([user.name]))
+                log.warning(
+                    "Blocked user %s loses roles, groups and running servers", shown([user.name])
+                )
 
     def _load_tokens(self, connection: Connection) -> None:
         for secret, name in self._api_tokens.items():
