@@ -10,6 +10,7 @@ from fake_hub import SERVER_TOKEN, Browser, FakeHub
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler, authenticated
 
+from free_ports import free_ports
 from perijove.hubauth.configurable import HubAuth
 from perijove.hubauth.handlers import (
     HubAuthenticated,
@@ -18,7 +19,7 @@ from perijove.hubauth.handlers import (
 )
 from perijove.hubauth.hub_oauth import HubOAuth
 
-HUB_PORT, SERVICE_PORT = 18355, 18356
+HUB_PORT, SERVICE_PORT = free_ports(2)
 SCOPES = {"access:services!service=svc"}
 BASE = "/services/svc/"
 

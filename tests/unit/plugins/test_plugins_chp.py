@@ -15,11 +15,12 @@ import aiohttp
 import pytest
 from plugins_factories import make_context
 
+from free_ports import free_ports
 from perijove.domain.errors import ConfigError
 from perijove.plugins.chp import ConfigurableHTTPProxy
 from perijove.plugins.processes import is_alive
 
-PUBLIC, API, OTHER = 18404, 18405, 18406
+PUBLIC, API, OTHER = free_ports(3)
 SECRET = b"secret of the hub"
 
 

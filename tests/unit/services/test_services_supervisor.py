@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from services_house import ServicesHouse, until
 
+from free_ports import free_ports
 from perijove.domain.errors import ConfigError, StoreUnavailable
 from perijove.domain.settings import ServiceSpec
 from perijove.services import supervisor as module
@@ -39,7 +40,7 @@ SERVE = (
     "url = urllib.parse.urlsplit(os.environ['JUPYTERHUB_SERVICE_URL'])\n"
     "http.server.HTTPServer((url.hostname, url.port), H).serve_forever()",
 )
-PORTS = iter(range(18440, 18450))
+PORTS = iter(free_ports(10))
 
 
 def url() -> str:
