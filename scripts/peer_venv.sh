@@ -27,7 +27,7 @@ if [ "$1" = --proxy ]; then
             PATH=$peers/node/bin:$PATH
             export PATH
         fi
-        npm install --silent --no-fund --no-audit --prefix "$peers" configurable-http-proxy@5.3.0 >&2
+        npm install --loglevel=error --no-fund --no-audit --prefix "$peers" configurable-http-proxy@5.3.0 >&2
     fi
     echo "$command"
     exit 0
