@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from perijove import INTERFACE_VERSION
 from perijove.building.hub import Built, build
 from perijove.config.load import LoadedConfig
+from perijove.config.network import remarks_on_route
 from perijove.domain.errors import ConfigError, PerijoveError, PluginError, SchemaMismatch
 from perijove.domain.settings import Settings
 from perijove.kit.aio import Tasks
@@ -147,6 +148,8 @@ class HubProcess:
             log.info("Using %s: %s", kind.capitalize(), f"{plugin.__module__}.{plugin.__name__}")
         for warning in (*self._loaded.warnings, *self._settings.warnings):
             log.warning("%s", warning)
+        for remark in remarks_on_route(self._settings.network, built.rooms.proxy.extra_routes):
+            log.info("%s", remark)
 
     async def _start_proxy(self, built: Built) -> None:
         proxy = built.rooms.proxy

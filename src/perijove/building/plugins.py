@@ -40,6 +40,7 @@ def make_plugins(loaded: LoadedConfig, ground: Ground) -> Plugins:
         {
             "public_url": network.bind_url,
             "host_routing": bool(network.subdomain_host),
+            "hub_has_pages": not network.api_only,
             "ssl_key": network.ssl_key,
             "ssl_cert": network.ssl_cert,
         },

@@ -33,7 +33,7 @@ from perijove.web.pages.environment import (
 from perijove.web.pages.errors import ErrorPages
 from perijove.web.problems import Problems
 from perijove.web.rooms import Rooms
-from perijove.web.site import build_routes
+from perijove.web.site import build_routes, static_prefix
 from perijove.web.views import Views
 from perijove.web.xsrf import Xsrf
 
@@ -69,7 +69,8 @@ def make_rooms(
     settings, database, bus, clock = ground.settings, ground.database, ground.bus, ground.clock
     network, pages = settings.network, settings.pages
     folders = [pages.static_path, str(STATIC)] if pages.static_path else [str(STATIC)]
-    static = StaticFiles(f"{network.hub_prefix}static/", folders)
+    api_only = network.api_only
+    static = StaticFiles(static_prefix(network.hub_prefix, api_only=api_only), folders)
     options = pages.jinja_options
     templates = build_environment(pages.template_paths, options=options, static=static)
     return Rooms(
@@ -127,16 +128,17 @@ def make_application(rooms: Rooms, loaded: LoadedConfig, plugins: Plugins) -> Hu
     handlers = HandlerFactory(rooms, plugins.context, loaded)
     plugins.context.handler_for = handlers.handler_for
     rooms.handler_for = handlers.handler_for
+    api_only = network.api_only
     return HubApplication(
         base_url=network.base_url,
         hub_prefix=prefix,
-        routes=build_routes(pages, prefix),
-        problems=Problems(f"{prefix}api/", pages.page),
+        routes=build_routes(pages, prefix, api_only=api_only),
+        problems=Problems(f"{prefix}api/", pages.page, api_only=api_only),
         make_call=lambda request, params: Call(request, params, rooms),
         outside=home.outside,
         page_headers=page_headers(prefix, dict(settings.pages.headers)),
         forwarded=Forwarded(frozenset(network.trusted_downstream_ips) | LOOPBACK),
-        guests=handlers.guests(),
+        guests=handlers.guests(f"{prefix}api/" if api_only else prefix),
     )
 
 

@@ -174,16 +174,20 @@ class TornadoGuest:
         application: Application,
         patterns: Iterable[str],
         *,
+        below: str = "/",
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """``patterns`` are the regular expressions of the application's paths."""
+        """``patterns`` are the regular expressions of the application's paths ``below`` one."""
         self._application = application
+        self._below = below
         self._patterns = [re.compile(p if p.endswith("$") else f"{p}$") for p in patterns]
         self._max_body_bytes = max_body_bytes
 
     def owns(self, raw_path: str) -> bool:
         """Whether one of the handlers answers this path."""
-        return any(pattern.match(raw_path) for pattern in self._patterns)
+        return raw_path.startswith(self._below) and any(
+            pattern.match(raw_path) for pattern in self._patterns
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

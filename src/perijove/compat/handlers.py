@@ -104,12 +104,12 @@ class HandlerFactory:
     def _pattern(self, path: str) -> str:
         return self._prefix + path.lstrip("/")
 
-    def guests(self) -> tuple[TornadoGuest, ...]:
-        """The ASGI applications that answer paths of plug-ins; none without handlers."""
+    def guests(self, below: str) -> tuple[TornadoGuest, ...]:
+        """The ASGI applications that answer paths of plug-ins ``below`` one."""
         if not self._specs:
             return ()
         patterns = [self._pattern(spec[0]) for spec in self._specs]
-        return (TornadoGuest(self._application, patterns),)
+        return (TornadoGuest(self._application, patterns, below=below),)
 
     # -- handlers that stand for a request --------------------------------------------------
     def handler_for(self, request: object | None) -> RequestHandler | None:

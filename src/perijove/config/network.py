@@ -1,5 +1,6 @@
 """Who listens where: from the hub's options to ``NetworkSettings``."""
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from perijove.config.addresses import (
@@ -17,8 +18,8 @@ from perijove.domain.settings import NetworkSettings
 from perijove.kit.urls import bracket_ipv6
 
 
-def build_network(hub: JupyterHub, remarks: list[str]) -> NetworkSettings:
-    """Where everything listens. Remarks for the operator are added to ``remarks``."""
+def build_network(hub: JupyterHub) -> NetworkSettings:
+    """Where everything listens. Raises ConfigError."""
     public = _address(hub.bind_url, "bind_url")
     private = _private_address(hub)
     if bool(hub.ssl_key) != bool(hub.ssl_cert):
@@ -31,7 +32,8 @@ def build_network(hub: JupyterHub, remarks: list[str]) -> NetworkSettings:
             f"listen on port {public.port}"
         )
     _check_public_url(hub)
-    _remark_on_route(hub, remarks)
+    domain = urlsplit(hub.subdomain_host or hub.public_url).hostname or ""
+    route = _route_of_hub(hub, domain)
     return NetworkSettings(
         bind_url=hub.bind_url,
         bind_host=public.host,
@@ -45,10 +47,10 @@ def build_network(hub: JupyterHub, remarks: list[str]) -> NetworkSettings:
         hub_socket=private.socket,
         hub_socket_mode=hub.hub_socket_mode,
         hub_connect_url=_connect_url(hub, private),
-        hub_routespec=hub.hub_routespec,
+        hub_routespec=route,
         public_url=hub.public_url,
         subdomain_host=hub.subdomain_host,
-        domain=urlsplit(hub.subdomain_host or hub.public_url).hostname or "",
+        domain=domain,
         subdomain_hook=_subdomain_hook(hub),
         trusted_downstream_ips=tuple(hub.trusted_downstream_ips),
         ssl_key=hub.ssl_key,
@@ -102,18 +104,47 @@ def _check_public_url(hub: JupyterHub) -> None:
         )
 
 
-def _remark_on_route(hub: JupyterHub, remarks: list[str]) -> None:
-    usual = "/" if hub.subdomain_host else hub.base_url
-    if hub.hub_routespec != usual:
-        remarks.append(
-            f"The hub has the route {hub.hub_routespec}: requests to servers that do not run may "
-            "not reach it"
+def _route_of_hub(hub: JupyterHub, domain: str) -> str:
+    """The hub's route, with a host where the proxy routes by hosts. Raises ConfigError."""
+    host, slash, path = hub.hub_routespec.partition("/")
+    path = slash + path
+    if host and not hub.subdomain_host:
+        raise ConfigError(
+            f"c.JupyterHub.hub_routespec {hub.hub_routespec!r} must begin with a slash; a route "
+            "begins with a host only with c.JupyterHub.subdomain_host"
         )
-    if not hub.hub_prefix.startswith(hub.hub_routespec):
-        remarks.append(
-            f"The hub's own path {hub.hub_prefix} is not below its route {hub.hub_routespec}: "
-            "requests from outside may not reach it"
+    if not (hub.hub_prefix.startswith(path) or path == f"{hub.hub_prefix}api/"):
+        raise ConfigError(
+            f"c.JupyterHub.hub_routespec {hub.hub_routespec!r} does not lead to the hub. It is "
+            f"{hub.base_url!r} (all that belongs to nobody), {hub.hub_prefix!r} (pages and REST "
+            f"API) or '{hub.hub_prefix}api/' (REST API alone)"
         )
+    if hub.subdomain_host and not host and path != "/":
+        return domain + path
+    return hub.hub_routespec
+
+
+def remarks_on_route(network: NetworkSettings, extra_routes: Iterable[str]) -> list[str]:
+    """What an operator should know of a hub that does not answer everything."""
+    if network.hub_answers_all:
+        return []
+    base = network.base_url
+    roots = [route for route in extra_routes if route in ("/", base, network.domain + base)]
+    who = (
+        f"c.Proxy.extra_routes answers {base}"
+        if roots
+        else f"nothing answers {base} (see c.Proxy.extra_routes)"
+    )
+    if network.api_only:
+        prefix = network.hub_prefix
+        return [
+            f"API only: the hub answers {network.hub_routespec} and has no pages: {prefix}login, "
+            f"{prefix}home, {prefix}spawn, {prefix}token, {prefix}admin and the rest are off; {who}"
+        ]
+    return [
+        f"The hub answers {network.hub_routespec} alone: requests to servers that do not run do "
+        f"not reach it; {who}"
+    ]
 
 
 def _subdomain_hook(hub: JupyterHub) -> SubdomainHook:

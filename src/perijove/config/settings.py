@@ -73,7 +73,7 @@ def build_settings(
     _check_numbers(hub)
     remarks: list[str] = [*ineffective_options(hub), *_remarks_on_tornado(hub)]
     return Settings(
-        network=build_network(hub, remarks),
+        network=build_network(hub),
         database=_build_database(hub),
         security=_build_security(hub, given, read_only),
         limits=_build_limits(hub),

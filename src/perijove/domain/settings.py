@@ -51,6 +51,18 @@ class NetworkSettings:
     ssl_cert: str
 
     @property
+    def api_only(self) -> bool:
+        """Whether the hub's route covers its REST API and none of its pages."""
+        path = self.hub_routespec[self.hub_routespec.find("/") :]
+        return path.startswith(f"{self.hub_prefix}api/")
+
+    @property
+    def hub_answers_all(self) -> bool:
+        """Whether requests that belong to nobody come to the hub."""
+        path = self.hub_routespec[self.hub_routespec.find("/") :]
+        return self.base_url.startswith(path)
+
+    @property
     def hub_api_url(self) -> str:
         """The REST API as servers and services reach it, without a trailing slash."""
         return f"{self.hub_connect_url}api"

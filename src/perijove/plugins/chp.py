@@ -18,7 +18,17 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Bytes, CaselessStrEnum, Integer, Unicode, default, observe
+from traitlets import (
+    Bool,
+    Bytes,
+    CaselessStrEnum,
+    Integer,
+    TraitError,
+    Unicode,
+    default,
+    observe,
+    validate,
+)
 
 from perijove.domain.errors import ConfigError
 from perijove.kit.urls import join
@@ -53,6 +63,21 @@ class ConfigurableHTTPProxy(Proxy):
     log_level = CaselessStrEnum(
         ["debug", "info", "warn", "error"], "info", help="Log level of the proxy."
     ).tag(config=True)
+    error_target = Unicode(
+        allow_none=True,
+        help="""Where the proxy fetches the page for errors of its own: a URL to which it adds
+        the status code, as in `http://127.0.0.1:9000/error/404`.
+
+        By default the hub's error page. Without one (None, `error_path` set, or a hub without
+        pages) the proxy answers with a page of its own.
+        """,
+    ).tag(config=True)
+    error_path = Unicode(
+        "",
+        help="""A folder with pages for errors of the proxy: `404.html` where nothing is routed,
+        `503.html` where a server is gone, `error.html` for the rest.
+        """,
+    ).tag(config=True)
     pid_file = Unicode("jupyterhub-proxy.pid", help="File with the proxy's process id.").tag(
         config=True
     )
@@ -65,6 +90,10 @@ class ConfigurableHTTPProxy(Proxy):
             raise ConfigError(
                 "c.ConfigurableHTTPProxy.auth_token (or CONFIGPROXY_AUTH_TOKEN) is needed when "
                 "the hub does not start the proxy"
+            )
+        if self.error_target and self.error_path:
+            raise ConfigError(
+                "c.ConfigurableHTTPProxy: error_target and error_path exclude each other"
             )
         self._api: RouteApi | None = None
         self._process: ProxyProcess | None = None
@@ -87,6 +116,19 @@ class ConfigurableHTTPProxy(Proxy):
         if self.auth_secret:
             return hmac.new(self.auth_secret, _TOKEN_PURPOSE, hashlib.sha256).hexdigest()
         return secrets.token_hex(32)
+
+    @default("error_target")
+    def _default_error_target(self) -> str | None:
+        if self.error_path or self.hub is None or not self.hub_has_pages:
+            return None
+        return join(self.hub.url, "error")
+
+    @validate("error_path")
+    def _check_error_path(self, proposal: Any) -> str:
+        path = str(proposal["value"])
+        if path and not os.path.isdir(path):
+            raise TraitError(f"error_path: there is no folder {path!r}")
+        return os.path.abspath(path) if path else ""
 
     @default("semaphore")
     def _default_semaphore(self) -> asyncio.BoundedSemaphore:
@@ -121,7 +163,9 @@ class ConfigurableHTTPProxy(Proxy):
         else:
             api = urlsplit(self.api_url)
             options += ["--api-ip", api.hostname or "127.0.0.1", "--api-port", str(api.port or 80)]
-        options += ["--error-target", join(self.hub.url, "error"), "--log-level", self.log_level]
+        options += ["--error-target", self.error_target] if self.error_target else []
+        options += ["--error-path", self.error_path] if self.error_path else []
+        options += ["--log-level", self.log_level]
         options += ["--host-routing"] if self.host_routing else []
         options += ["--ssl-key", self.ssl_key] if self.ssl_key else []
         options += ["--ssl-cert", self.ssl_cert] if self.ssl_cert else []

@@ -15,6 +15,9 @@ from traitlets.config import LoggingConfigurable
 
 from perijove.kit.aio import maybe_await
 
+TARGET_SCHEMES = frozenset({"http", "https", "unix", "http+unix", "unix+http"})
+"""What routes may lead to."""
+
 
 class Proxy(LoggingConfigurable):
     """Leads requests for the public URL to the hub, its servers and its services."""
@@ -31,6 +34,7 @@ class Proxy(LoggingConfigurable):
     db_factory = AnyTrait(None, allow_none=True)
     public_url = Unicode("")
     host_routing = Bool(False)
+    hub_has_pages = Bool(True)
     ssl_key = Unicode("")
     ssl_cert = Unicode("")
 
@@ -46,13 +50,25 @@ class Proxy(LoggingConfigurable):
     def _check_extra_routes(self, proposal: Any) -> dict[str, str]:
         routes = {}
         for spec, target in proposal["value"].items():
+            repaired = self._with_slashes(spec)
             try:
-                routes[self.validate_routespec(spec)] = target
+                routes[self.validate_routespec(repaired)] = target
             except ValueError as error:
                 raise TraitError(f"extra_routes: {error}") from None
-            if not urlsplit(target).scheme:
-                raise TraitError(f"extra_routes: the target {target!r} of {spec!r} is no URL")
+            if repaired != spec:
+                self.log.warning("extra_routes: the route %r was taken as %r", spec, repaired)
+            url = urlsplit(target)
+            if url.scheme not in TARGET_SCHEMES or not url.netloc:
+                raise TraitError(
+                    f"extra_routes: the target {target!r} of {spec!r} is no URL such as "
+                    "http://127.0.0.1:8888"
+                )
         return routes
+
+    def _with_slashes(self, spec: str) -> str:
+        """The route with a slash at its end and, where it begins with no host, in front."""
+        front = "" if self.host_routing or spec.startswith("/") else "/"
+        return front + spec + ("" if spec.endswith("/") else "/")
 
     def validate_routespec(self, routespec: str) -> str:
         """The routespec with its final slash. Raises ValueError when it has the wrong form.

@@ -94,9 +94,11 @@ def note(request: Request, error: Exception, status: int) -> None:
 class Problems:
     """Answers errors: JSON below the API, pages elsewhere."""
 
-    def __init__(self, api_prefix: str, page: PageRenderer) -> None:
+    def __init__(self, api_prefix: str, page: PageRenderer, *, api_only: bool = False) -> None:
+        """``api_only``: there are no pages, so whatever is asked for is the API."""
         self._api_prefix = api_prefix
         self._page = page
+        self._api_only = api_only
 
     async def handle(self, request: Request, error: Exception) -> Response:
         """The answer for an error that a handler let through."""
@@ -111,5 +113,7 @@ class Problems:
 
     def is_api(self, scope: Any) -> bool:
         """Whether a request is one of the API (whose metrics endpoint is a page)."""
+        if self._api_only:
+            return True
         path: str = scope["path"]
         return path.startswith(self._api_prefix) or path == self._api_prefix.rstrip("/")

@@ -28,18 +28,24 @@ from perijove.web.routing import Routes
 ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def build_routes(pages: ErrorPages, hub_prefix: str, *, with_pages: bool = True) -> Routes:
-    """The route table. Without pages only the API and the OAuth confirmation are there."""
+def static_prefix(hub_prefix: str, *, api_only: bool) -> str:
+    """Where scripts and styles are; a route that covers the API alone must lead there, too."""
+    return f"{hub_prefix}api/static/" if api_only else f"{hub_prefix}static/"
+
+
+def build_routes(pages: ErrorPages, hub_prefix: str, *, api_only: bool = False) -> Routes:
+    """The route table. ``api_only``: of all pages only the OAuth confirmation is there."""
     routes = Routes()
     for declared in DECLARED:
         for path in declared.paths:
             routes.add(declared.method, f"/api{path}", declared.endpoint)
     routes.add("GET", "/api/openapi.json", show_document)
-    routes.add("GET", "/static/{path:path}", home.static_file)
     routes.add("GET", "/health", home.health)
     routes.add("GET", "/metrics", home.metrics_page)
-    routes.add("GET", "/error/{code}", proxy_error_page(pages, hub_prefix))
-    if with_pages:
+    static = static_prefix("/", api_only=api_only)
+    routes.add("GET", f"{static}{{path:path}}", home.static_file)
+    if not api_only:
+        routes.add("GET", "/error/{code}", proxy_error_page(pages, hub_prefix))
         _add_pages(routes.add)
     return routes
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from traitlets import TraitError
 
-from perijove.config.network import build_network
+from perijove.config.network import build_network, remarks_on_route
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import NetworkSettings
 
 
 def network(make_hub: Any, **options: Any) -> NetworkSettings:
-    return build_network(make_hub(**options), [])
+    return build_network(make_hub(**options))
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,52 @@ def test_a_public_url_gets_its_scheme_and_slash(
     assert "public_url has no scheme" in caplog.text
 
 
-def test_an_unusual_route_is_remarked_on(make_hub: Any) -> None:
-    remarks: list[str] = []
-    assert build_network(make_hub(hub_routespec="foo"), remarks).hub_routespec == "/foo/"
-    assert len(remarks) == 2
+@pytest.mark.parametrize(
+    ("options", "route", "api_only", "answers_all"),
+    [
+        ({}, "/", False, True),
+        ({"base_url": "/x"}, "/x/", False, True),
+        ({"base_url": "/x", "hub_routespec": "/"}, "/", False, True),
+        ({"hub_routespec": "/hub"}, "/hub/", False, False),
+        ({"hub_routespec": "/hub/api"}, "/hub/api/", True, False),
+        ({"base_url": "/x", "hub_routespec": "/x/hub/api/"}, "/x/hub/api/", True, False),
+        (
+            {"subdomain_host": "http://hub.example:90", "hub_routespec": "/hub/api/"},
+            "hub.example/hub/api/",
+            True,
+            False,
+        ),
+        (
+            {"subdomain_host": "http://hub.example", "hub_routespec": "hub.example/hub"},
+            "hub.example/hub/",
+            False,
+            False,
+        ),
+    ],
+)
+def test_the_hubs_route_has_three_forms(
+    make_hub: Any, options: dict[str, Any], route: str, api_only: bool, answers_all: bool
+) -> None:
+    settings = network(make_hub, **options)
+    assert settings.hub_routespec == route
+    assert (settings.api_only, settings.hub_answers_all) == (api_only, answers_all)
+
+
+@pytest.mark.parametrize(
+    ("route", "extra", "said"),
+    [
+        ("/", (), []),
+        ("/hub/", (), ["servers that do not run", "nothing answers /"]),
+        ("/hub/api/", (), ["no pages: /hub/login", "nothing answers /"]),
+        ("/hub/api/", ("/",), ["API only", "c.Proxy.extra_routes answers /"]),
+    ],
+)
+def test_a_hub_says_which_pages_are_off_and_what_answers_the_root(
+    make_hub: Any, route: str, extra: tuple[str, ...], said: list[str]
+) -> None:
+    remarks = " ".join(remarks_on_route(network(make_hub, hub_routespec=route), extra))
+    assert bool(remarks) == bool(said)
+    assert all(part in remarks for part in said)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +213,9 @@ def test_an_impossible_address_is_refused_when_it_is_set(
         ({"ssl_cert": "c"}, "ssl_key is empty"),
         ({"public_url": "https://h/b", "base_url": "/x/"}, "must contain base_url"),
         ({"hub_bind_url": "https://127.0.0.1:99"}, "speaks HTTP"),
+        ({"hub_routespec": "foo/"}, "must begin with a slash"),
+        ({"hub_routespec": "/foo/"}, "does not lead to the hub"),
+        ({"hub_routespec": "/hub/api/", "base_url": "/x"}, "'/x/hub/api/' .REST API alone"),
     ],
 )
 def test_addresses_that_do_not_fit_together_are_refused(

@@ -242,11 +242,14 @@ async def test_routes_go_through_the_plugin() -> None:
 
 def test_extra_routes_are_checked_and_completed() -> None:
     assert make_proxy({"extra_routes": {"/x": "http://h"}}).extra_routes == {"/x/": "http://h"}
-    with pytest.raises(ConfigError, match="'no-slash' must begin with a slash"):
-        make_proxy({"extra_routes": {"no-slash": "http://h"}})
-    with pytest.raises(ConfigError, match="is no URL"):
-        make_proxy({"extra_routes": {"/x": "nowhere"}})
-    hosts = make_proxy(host_routing=True)
+    assert make_proxy({"extra_routes": {"x/y": "http://h"}}).extra_routes == {"/x/y/": "http://h"}
+    for target in ("nowhere", "http:", "ftp://h", "//h"):
+        with pytest.raises(ConfigError, match="is no URL such as"):
+            make_proxy({"extra_routes": {"/x": target}})
+    hosts = make_proxy({"extra_routes": {"host/x": "http://h", "/": "http://r"}}, host_routing=True)
+    assert hosts.extra_routes == {"host/x/": "http://h", "/": "http://r"}
+    with pytest.raises(ConfigError, match="must begin with a host"):
+        make_proxy({"extra_routes": {"/x": "http://h"}}, host_routing=True)
     assert hosts.validate_routespec("host/x") == "host/x/"
     assert hosts.validate_routespec("/") == "/"
     with pytest.raises(ConfigError, match="must begin with a host"):

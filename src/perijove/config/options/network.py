@@ -155,7 +155,10 @@ class NetworkOptions(HasTraits):
         help="""The proxy's route that leads to the hub.
 
         By default `base_url`, or `/` with subdomains, so that requests which belong to
-        nobody come to the hub. With another route such requests never arrive.
+        nobody come to the hub. `/hub/` leads the pages and the REST API there and nothing
+        else. `/hub/api/` leads the REST API there alone: the hub then has no pages, and
+        what answers `/` is a route of `c.Proxy.extra_routes`. A `base_url` goes in front,
+        as in `/base/hub/api/`.
         """,
     ).tag(config=True)
 
@@ -229,7 +232,9 @@ class NetworkOptions(HasTraits):
 
     @validate("hub_routespec")
     def _route_has_slashes(self, proposal: Bunch) -> str:
-        return prefix_of(str(proposal.value))
+        route = str(proposal.value).strip()
+        # With subdomains a route may begin with a host.
+        return prefix_of(route) if route.startswith("/") else f"{route.rstrip('/')}/"
 
     @validate("subdomain_hook")
     def _check_hook(self, proposal: Bunch) -> Any:

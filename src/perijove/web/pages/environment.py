@@ -17,8 +17,9 @@ base URL), ``user`` (None when signed out; ``name``, ``escaped_name``, ``admin``
 ``services`` (each ``name``, ``href``), ``parsed_scopes`` (mapping, may be empty),
 ``xsrf`` and ``xsrf_token`` (one and the same text), ``version_hash``, ``announcement``
 (HTML), ``logo_url``, ``no_spawner_check``, ``admin_access``, and every entry of
-``template_vars``. ``static_url`` is a global of the environment. ``api_docs_url``
-(optional) is the address of ``api.html``; without it ``{base_url}api-docs``.
+``template_vars``, and ``api_only`` (there are no other pages). ``static_url`` is a
+global of the environment. ``api_docs_url`` (optional) is the address of ``api.html``;
+without it ``{base_url}api-docs``.
 ``announcement_login``, ``announcement_spawn``, ``announcement_home`` and
 ``announcement_logout`` replace ``announcement`` on their page when they are strings.
 

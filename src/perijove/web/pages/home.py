@@ -59,8 +59,13 @@ async def front_door(call: Call) -> Response:
 
 
 async def outside(call: Call) -> Response:
-    """Anything outside the hub's prefix, which the proxy sends here for want of a route."""
+    """Anything outside the hub's prefix, which the proxy sends here for want of a route.
+
+    Raises NotFound where there are no pages to send anybody to.
+    """
     network = call.rooms.settings.network
+    if network.api_only:
+        raise NotFound
     path, query = call.params["path"], call.request.url.query
     base = network.base_url
     if f"{path}/" == network.hub_prefix:

@@ -63,7 +63,10 @@ async def show_authorize(call: Call) -> Response:
 def _sign_in_first(call: Call) -> Response:
     """To the sign-in page, or straight to the authenticator's own place."""
     rules = call.rooms.authenticator.rules
-    prefix = call.rooms.settings.network.hub_prefix
+    network = call.rooms.settings.network
+    prefix = network.hub_prefix
+    if network.api_only:
+        return to_login(call)
     if rules.auto_login_oauth2_authorize and not rules.auto_login:
         url = call.rooms.authenticator.login_url(prefix)
         following = f"{call.request.url.path}?{call.request.url.query}"

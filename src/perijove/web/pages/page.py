@@ -183,8 +183,11 @@ async def check_form(call: Call) -> None:
 
 
 def to_login(call: Call) -> Response:
-    """Send a stranger to sign in and back. Raises NotAuthenticated for other methods."""
-    if call.request.method not in ("GET", "HEAD"):
+    """Send a stranger to sign in and back.
+
+    Raises NotAuthenticated for other methods, and where there is no sign-in page.
+    """
+    if call.request.method not in ("GET", "HEAD") or call.rooms.settings.network.api_only:
         raise NotAuthenticated
     url = login_url(call)
     separator = "&" if "?" in url else "?"
@@ -265,6 +268,7 @@ async def base_context(call: Call, xsrf_token: str) -> dict[str, Any]:
         "xsrf_token": xsrf_token,
         "no_spawner_check": False,
         "admin_access": True,
+        "api_only": settings.network.api_only,
     }
     for name, value in settings.pages.template_vars.items():
         values[name] = await maybe_await(value(user)) if callable(value) else value
