@@ -22,6 +22,7 @@ from perijove.web.asgi import HubApplication, page_headers
 from perijove.web.call import Call
 from perijove.web.caller import Callers
 from perijove.web.cookies import CookieJar
+from perijove.web.cors import Cors
 from perijove.web.forwarded import LOOPBACK, Forwarded
 from perijove.web.pages import home
 from perijove.web.pages.environment import (
@@ -32,6 +33,7 @@ from perijove.web.pages.environment import (
 )
 from perijove.web.pages.errors import ErrorPages
 from perijove.web.problems import Problems
+from perijove.web.rates import RateLimiter
 from perijove.web.rooms import Rooms
 from perijove.web.site import build_routes, static_prefix
 from perijove.web.views import Views
@@ -100,6 +102,7 @@ def make_rooms(
         callers=Callers(people.tokens, people.sessions, people.grants, jar),
         jar=jar,
         xsrf=Xsrf(jar),
+        rates=RateLimiter(settings.api.rate_limit_per_s, settings.api.rate_burst),
         views=Views(ground.addresses, network.hub_prefix, _live_state(plugins.spawners)),
         templates=templates,
         error_templates=build_error_environment(templates, options=options, static=static),
@@ -136,6 +139,7 @@ def make_application(rooms: Rooms, loaded: LoadedConfig, plugins: Plugins) -> Hu
         problems=Problems(f"{prefix}api/", pages.page, api_only=api_only),
         make_call=lambda request, params: Call(request, params, rooms),
         outside=home.outside,
+        cors=Cors(settings.api.allowed_origins),
         page_headers=page_headers(prefix, dict(settings.pages.headers)),
         forwarded=Forwarded(frozenset(network.trusted_downstream_ips) | LOOPBACK),
         guests=handlers.guests(f"{prefix}api/" if api_only else prefix),

@@ -14,6 +14,7 @@ from traitlets.config.loader import KVArgParseConfigLoader
 
 from perijove._version import INTERFACE_VERSION, __version__
 from perijove.config.options.activity import ActivityOptions
+from perijove.config.options.api import ApiOptions
 from perijove.config.options.database import DatabaseOptions
 from perijove.config.options.deprecated import DeprecatedOptions
 from perijove.config.options.internal_ssl import InternalSSLOptions
@@ -105,6 +106,7 @@ class JupyterHub(
     ServerOptions,
     ServiceOptions,
     PageOptions,
+    ApiOptions,
     SecurityOptions,
     DatabaseOptions,
     ActivityOptions,

@@ -29,6 +29,7 @@ from perijove.config.words import check_dict, check_keys, check_text, check_text
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import (
     ActivitySettings,
+    ApiSettings,
     DatabaseSettings,
     GroupSpec,
     HttpClientSettings,
@@ -53,11 +54,16 @@ DATABASES = ("sqlite", "postgresql")
 _NOT_NEGATIVE = (
     *("active_server_limit", "concurrent_spawn_limit", "token_expires_in_max_seconds"),
     *("activity_resolution", "last_activity_interval", "active_user_window"),
-    *("service_check_interval", "implicit_spawn_seconds", "named_server_limit_per_user"),
+    *(
+        "api_rate_limit",
+        "service_check_interval",
+        "implicit_spawn_seconds",
+        "named_server_limit_per_user",
+    ),
 )
 _POSITIVE = (
     *("cookie_max_age_days", "oauth_token_expires_in"),
-    *("api_page_default_limit", "api_page_max_limit"),
+    *("api_page_default_limit", "api_page_max_limit", "api_rate_burst"),
 )
 
 
@@ -86,6 +92,11 @@ def build_settings(
         roles=_build_roles(hub, remarks),
         services=_build_services(hub),
         pages=_build_pages(hub),
+        api=ApiSettings(
+            allowed_origins=tuple(hub.api_allowed_origins),
+            rate_limit_per_s=hub.api_rate_limit,
+            rate_burst=hub.api_rate_burst,
+        ),
         processes=ProcessSettings(pid_file=hub.pid_file, cleanup_proxy=hub.cleanup_proxy),
         logs=build_logs(hub),
         metrics=_build_metrics(hub),

@@ -282,6 +282,19 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """How other applications use the REST API.
+
+    ``allowed_origins``: pages that may read answers, ``*`` for all. A token may make
+    ``rate_burst`` requests at once and ``rate_limit_per_s`` in the long run (0: no limit).
+    """
+
+    allowed_origins: tuple[str, ...] = ()
+    rate_limit_per_s: float = 0.0
+    rate_burst: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessSettings:
     """The hub as a process, and the proxy's."""
 
@@ -336,6 +349,7 @@ class Settings:
     roles: RoleSettings
     services: ServiceSettings
     pages: PageSettings
+    api: ApiSettings
     processes: ProcessSettings
     logs: LogSettings
     metrics: MetricSettings

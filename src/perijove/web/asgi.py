@@ -19,6 +19,7 @@ from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
 from perijove.telemetry import metrics
 from perijove.telemetry.log import RequestLine, log_request
+from perijove.web.cors import Cors
 from perijove.web.problems import Problems
 from perijove.web.routing import Endpoint, Match, Routes
 
@@ -56,6 +57,7 @@ class HubApplication:
         problems: Problems,
         make_call: Callable[[Request, dict[str, str]], Any],
         outside: Endpoint,
+        cors: Cors,
         page_headers: dict[str, str],
         forwarded: Callable[[Scope], None],
         guests: tuple[Guest, ...] = (),
@@ -66,6 +68,7 @@ class HubApplication:
         self._problems = problems
         self._make_call = make_call
         self._outside = outside
+        self._cors = cors
         self._page_headers = page_headers
         self._api_headers = _api_headers(page_headers)
         self._forwarded = forwarded
@@ -123,7 +126,7 @@ class HubApplication:
                 raise NotFound
             endpoint = _endpoint(match, request.method)
             if endpoint is None:
-                return Response(status_code=200), label
+                return self._cors.preflight(request), label
             label = f"{endpoint.__module__}.{endpoint.__name__}"
             response: Response = await endpoint(self._make_call(request, match.params))
             return response, label
@@ -137,6 +140,8 @@ class HubApplication:
         for name, value in headers.items():
             if name not in response.headers:
                 response.headers[name] = value
+        if is_api:
+            self._cors.mark(request, response)
         for cookie in request.scope.get(PLUGIN_COOKIES, ()):
             response.headers.append("set-cookie", cookie)
         body = getattr(response, "body", None)

@@ -125,6 +125,7 @@ class Call:
         self.caller = caller
         self.request.state.caller_name = caller.name
         if caller.token is not None:
+            self.rooms.rates.admit(caller.token.id)
             owner = caller.user or caller.service
             assert owner is not None
             self.rooms.activity.note_bearer(Bearer(caller.token, owner))

@@ -32,6 +32,7 @@ from perijove.services.registry import Registry
 from perijove.web.caller import Callers
 from perijove.web.cookies import SESSION, CookieJar, cookies_of
 from perijove.web.pages.environment import StaticFiles
+from perijove.web.rates import RateLimiter
 from perijove.web.views import Views
 from perijove.web.xsrf import Xsrf
 
@@ -66,6 +67,7 @@ class Rooms:
     callers: Callers
     jar: CookieJar
     xsrf: Xsrf
+    rates: RateLimiter
     views: Views
     templates: jinja2.Environment
     error_templates: jinja2.Environment

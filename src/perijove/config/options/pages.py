@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bunch, Dict, HasTraits, Integer, List, Unicode, Union, default, validate
+from traitlets import Bunch, Dict, HasTraits, List, Unicode, Union, default, validate
 
 from perijove.plugins.traits import Callable
 
@@ -63,16 +63,6 @@ class PageOptions(HasTraits):
         (seconds that a request waits for a start or stop), `user_redirect_limit`,
         `no_cache_static` and `csp_report_uri`. Plug-ins' handlers see all of them.
         """,
-    ).tag(config=True)
-
-    api_page_default_limit = Integer(
-        50,
-        help="""The number of entries on a page of a list, unless the request names one.""",
-    ).tag(config=True)
-
-    api_page_max_limit = Integer(
-        200,
-        help="""The largest number of entries on a page of a list that a request may ask for.""",
     ).tag(config=True)
 
     @default("data_files_path")

@@ -102,12 +102,13 @@ def _operation(declared: Declared, path: str) -> dict[str, Any]:
     parameters += [
         {
             "name": parameter.name,
-            "in": "query",
+            "in": place,
             "required": parameter.required,
             "description": parameter.description,
             "schema": {"type": parameter.kind},
         }
-        for parameter in declared.query
+        for place, of_place in (("query", declared.query), ("header", declared.header))
+        for parameter in of_place
     ]
     if parameters:
         entry["parameters"] = parameters

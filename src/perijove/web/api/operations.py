@@ -32,12 +32,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter."""
+    """A query parameter, or a request header."""
 
     name: str
     kind: Literal["string", "integer", "boolean"]
     description: str
     required: bool = False
+
+
+WAIT = Parameter("Prefer", "string", "wait=N: wait up to N seconds for the end (RFC 7240)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Declared:
     scopes: tuple[str, ...]
     body: type[BaseModel] | None
     query: tuple[Parameter, ...]
+    header: tuple[Parameter, ...]
     answers: Mapping[int, Any]
     errors: tuple[int, ...]
     also: tuple[str, ...] = field(default=())
@@ -77,6 +81,7 @@ def operation(
     auth: Auth = "any",
     body: type[BaseModel] | None = None,
     query: tuple[Parameter, ...] = (),
+    header: tuple[Parameter, ...] = (),
     answers: Mapping[int, Any],
     errors: tuple[int, ...] = (),
     also: tuple[str, ...] = (),
@@ -111,6 +116,7 @@ def operation(
                 scopes=access.needs if access else (),
                 body=body,
                 query=query,
+                header=header,
                 answers=answers,
                 errors=errors,
                 also=also + (access.also if access else ()),

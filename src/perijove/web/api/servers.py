@@ -14,9 +14,10 @@ from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import maybe_await
 from perijove.servers.commands import KEEP
 from perijove.servers.progress import failed_event, ready_event
-from perijove.web.api.operations import Parameter, operation, parse_body, read_body
+from perijove.web.api.operations import WAIT, Parameter, operation, parse_body, read_body
 from perijove.web.call import Call
 from perijove.web.freshness import require_fresh
+from perijove.web.preferences import applied, preferred_wait_s
 from perijove.web.views import as_json, empty
 from perijove.wire import models
 
@@ -117,15 +118,23 @@ async def create_server(call: Call) -> Response:
     SERVER,
     "Start a server",
     body=models.ServerRequest,
-    answers={201: None, 202: None},
+    header=(WAIT,),
+    answers={200: None, 201: None, 202: None},
     errors=(400, 403, 404, 409, 429, 500),
 )
 async def start_server(call: Call) -> Response:
-    """Start a server, creating a named one; 202 when it takes longer than a moment."""
+    """Start a server, creating a named one; 202 when it takes longer than a moment.
+
+    Who prefers to wait is answered 200 for a server that runs already, so that such a
+    request can be repeated when its answer was lost.
+    """
     user, name, before = await _find_owner(call, "POST")
+    wait_s = preferred_wait_s(call.request)
     joined = before is not None and before.pending == "spawn"
     _require_named_enabled(call, name)
     options, display_name = await _start_arguments(call)
+    if wait_s is not None and before is not None and before.ready:
+        return applied(empty(200), wait_s)
     await require_fresh(call, user, "spawn")
     rooms = call.rooms
     server = await rooms.commands.request_start(
@@ -136,11 +145,13 @@ async def start_server(call: Call) -> Response:
         named_limit=await named_limit(call),
         request=call.request,
     )
-    if joined:
+    if joined and wait_s is None:
         # Whoever asked first waits for it.
         return Response(status_code=202, media_type="text/plain")
-    server = await rooms.commands.wait_started(server, rooms.settings.limits.slow_spawn_timeout_s)
-    return Response(status_code=201 if server.ready else 202, media_type="text/plain")
+    timeout_s = rooms.settings.limits.slow_spawn_timeout_s if wait_s is None else wait_s
+    server = await rooms.commands.wait_started(server, timeout_s)
+    status = 201 if server.ready else 202
+    return applied(Response(status_code=status, media_type="text/plain"), wait_s)
 
 
 async def _start_arguments(call: Call) -> tuple[Any, Any]:
@@ -194,6 +205,7 @@ async def edit_server(call: Call) -> Response:
     SERVER,
     "Stop a server, or remove a named one",
     body=models.ServerRemoval,
+    header=(WAIT,),
     answers={202: None, 204: None},
     errors=(400, 403, 404),
 )
@@ -208,17 +220,18 @@ async def stop_server(call: Call) -> Response:
         raise InvalidInput("The default server can be stopped, but not removed")
     await require_fresh(call, user, "stop")
     rooms = call.rooms
-    timeout_s = rooms.settings.limits.slow_stop_timeout_s
+    wait_s = preferred_wait_s(call.request)
+    timeout_s = rooms.settings.limits.slow_stop_timeout_s if wait_s is None else wait_s
     if body.remove:
         done = await rooms.removals.remove_server(server, timeout_s)
     elif server.pending == "stop":
-        done = False
+        done = wait_s is not None and await rooms.commands.wait_stopped(server, wait_s)
     elif server.active:
         await rooms.commands.request_stop(server)
         done = await rooms.commands.wait_stopped(server, timeout_s)
     else:
         done = True
-    return empty(204 if done else 202)
+    return applied(empty(204 if done else 202), wait_s)
 
 
 @operation(

@@ -8,14 +8,15 @@ from starlette.responses import Response
 from perijove.access.decide import Grant, Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import identify_scopes
-from perijove.domain.errors import Forbidden, InvalidInput, NotFound
+from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from perijove.domain.users import User, UserDetail, UserQuery
 from perijove.kit.clock import parse_time
 from perijove.people.grants import owner_of
 from perijove.people.users import UNCHANGED
-from perijove.web.api.operations import Parameter, operation, read_body
+from perijove.web.api.operations import WAIT, Parameter, operation, read_body
 from perijove.web.api.paging import PARAMETERS, flag, page_of
 from perijove.web.call import Call
+from perijove.web.preferences import applied, preferred_wait_s
 from perijove.web.views import as_json, empty
 from perijove.wire import models
 
@@ -142,6 +143,29 @@ async def create_user(call: Call) -> Response:
 
 
 @operation(
+    "PUT",
+    USER,
+    "Make sure that a user exists",
+    body=models.UserFields,
+    answers={200: models.User, 201: models.User},
+    errors=(400, 403, 409),
+)
+async def ensure_user(call: Call) -> Response:
+    """The account, made if it was missing; repeating the request changes nothing."""
+    name = await _require(call, "PUT")
+    body = await read_body(call, models.UserFields, "user") or models.UserFields()
+    users = call.rooms.users
+    try:
+        (detail,) = await users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
+    except Conflict:
+        detail = await users.get(users.checked_name(name))
+        if body.admin is not None and body.admin != detail.user.admin:
+            raise
+        return as_json(_view(call, detail))
+    return as_json(_view(call, detail), 201)
+
+
+@operation(
     "PATCH",
     USER,
     "Edit a user",
@@ -172,6 +196,7 @@ async def edit_user(call: Call) -> Response:
     "DELETE",
     USER,
     "Delete a user",
+    header=(WAIT,),
     answers={202: None, 204: None},
     errors=(400, 403, 404),
 )
@@ -186,9 +211,10 @@ async def delete_user(call: Call) -> Response:
         raise InvalidInput(
             f"{stopping[0].full_name} is still stopping; try again when it has stopped"
         )
-    timeout_s = call.rooms.settings.limits.slow_stop_timeout_s
+    wait_s = preferred_wait_s(call.request)
+    timeout_s = call.rooms.settings.limits.slow_stop_timeout_s if wait_s is None else wait_s
     done = await call.rooms.removals.delete_user(detail.user, timeout_s)
-    return empty(204 if done else 202)
+    return applied(empty(204 if done else 202), wait_s)
 
 
 @operation(
