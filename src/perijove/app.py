@@ -128,6 +128,7 @@ class HubProcess:
         built.rooms.activity.start()
         self._then("runner", built.servers.runner.close)
         self._then("removals", built.rooms.removals.close)
+        self._then("server feed", built.servers.feed.close)
         self._then("sweep", built.servers.sweep.close)
         self._then("servers", self._stop_servers)
         self._then("listener", listener.close)

@@ -11,10 +11,10 @@ from typing import Final, Literal
 
 from perijove.access.catalogue import Kind
 
-Aim = Kind | Literal["none", "users", "groups", "services", "each user", "each group"]
+Aim = Kind | Literal["none", "users", "groups", "services", "servers", "each user", "each group"]
 """What to decide about: one thing named in the path, the hub as a whole
-(``none``), the rows of a list (``users``, ``groups``, ``services``; use
-``row_filter``), or each of the things named in the body (``each user``,
+(``none``), the rows of a list (``users``, ``groups``, ``services``,
+``servers``; use ``row_filter``), or each of the things named in the body (``each user``,
 ``each group``; use ``decide_each``)."""
 
 
@@ -103,6 +103,7 @@ _TABLE: Final = (
         "server",
         ("/users/{name}/server/progress",),
     ),
+    Operation("GET", "/events", ("read:servers",), "servers"),
     # -- groups
     Operation("GET", "/groups", ("list:groups",), "groups"),
     Operation("POST", "/groups", ("admin:groups",), "each group"),

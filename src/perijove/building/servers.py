@@ -13,6 +13,7 @@ from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
 from perijove.routes.reconcile import Reconciler
 from perijove.servers.commands import Commands
+from perijove.servers.feed import ServerFeed
 from perijove.servers.holdings import Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.progress import ProgressFeed
@@ -38,6 +39,7 @@ class Servers:
     commands: Commands
     removals: Removals
     progress: ProgressFeed
+    feed: ServerFeed
     reconciler: Reconciler
     supervisor: Supervisor
 
@@ -73,14 +75,16 @@ def make_servers(
         database, factory, runner, holdings, bus, lease.id, settings.limits, settings.servers
     )
     authenticator, users = plugins.authenticator, people.users
+    feed = ServerFeed(database, bus)
     return Servers(
         holdings=holdings,
         prober=prober,
         runner=runner,
         sweep=Sweep(database, factory, launcher, runner, holdings, routes, prober, lease, bus),
         commands=commands,
-        removals=Removals(database, factory, authenticator, users, launcher, commands),
+        removals=Removals(database, factory, authenticator, users, launcher, commands, feed),
         progress=ProgressFeed(database, holdings, bus),
+        feed=feed,
         reconciler=Reconciler(plugins.proxy, _desired_source(ground, plugins)),
         supervisor=_supervisor(ground, people, prober),
     )

@@ -97,6 +97,7 @@ def make_rooms(
         commands=servers.commands,
         removals=servers.removals,
         progress=servers.progress,
+        feed=servers.feed,
         runner=servers.runner,
         reconciler=servers.reconciler,
         callers=Callers(people.tokens, people.sessions, people.grants, jar),

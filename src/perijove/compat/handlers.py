@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from starlette.requests import Request
-from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine
 from tornado.web import Application, RequestHandler
 
 from perijove.compat import api, pages
@@ -20,7 +20,7 @@ from perijove.compat.login import LoginHandler
 from perijove.compat.people import People
 from perijove.compat.services import KEY, HandlerServices
 from perijove.config.load import LoadedConfig
-from perijove.domain.errors import ConfigError
+from perijove.domain.errors import ConfigError, InvalidInput
 from perijove.plugins.context import HubContext
 from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
@@ -113,7 +113,10 @@ class HandlerFactory:
 
     # -- handlers that stand for a request --------------------------------------------------
     def handler_for(self, request: object | None) -> RequestHandler | None:
-        """The tornado handler that plug-ins get for a web request, one per request."""
+        """The tornado handler that plug-ins get for a web request, one per request.
+
+        Raises InvalidInput when its headers are impossible (RFC 9112 section 3.2).
+        """
         if request is None or isinstance(request, RequestHandler):
             return request
         if not isinstance(request, Request):
@@ -130,9 +133,12 @@ class HandlerFactory:
             scope["method"], uri_of(scope), f"HTTP/{scope.get('http_version', '1.1')}"
         )
         connection: Any = DetachedConnection(scope)
-        stand_in = HTTPServerRequest(
-            connection=connection, start_line=line, headers=headers_of(scope)
-        )
+        try:
+            stand_in = HTTPServerRequest(
+                connection=connection, start_line=line, headers=headers_of(scope)
+            )
+        except HTTPInputError as error:
+            raise InvalidInput(f"The request is malformed: {error}") from error
         form = getattr(request, "_form", None)  # read by the page before, if it is one
         for name, value in form.multi_items() if form is not None else ():
             if isinstance(value, str):

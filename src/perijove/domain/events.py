@@ -16,6 +16,8 @@ class Topic(StrEnum):
     """A server moved, or has a new event; ``key`` is its id."""
     WORK = "work"
     """A server waits to be claimed; ``key`` is its id."""
+    REMOVED = "removed"
+    """A server is gone for good; ``key`` is the JSON list of its user's name and its own."""
     WISH = "wish"
     """Someone wants a held server down; ``key`` is its id."""
     CREDENTIALS = "credentials"

@@ -102,7 +102,7 @@ class Commands:
             server, begun = await self._database.write(lambda c: self._enqueue(c, wanted))
         if begun:
             self._runner.start(server, request)
-            self._bus.publish(Message(Topic.SERVER, str(server.id)))
+            self._told(server)
         return server
 
     def _enqueue(self, connection: Connection, wanted: "_Wanted") -> tuple[Server, bool]:
@@ -218,6 +218,7 @@ class Commands:
             return
         await self._database.write(lambda c: server_rows.wish_down(c, server.id))
         self._bus.publish(Message(Topic.WISH, str(server.id)))
+        self._told(server)
 
     async def wait_stopped(self, server: Server, timeout_s: float) -> bool:
         """Whether the server has stopped, or is gone, within ``timeout_s`` seconds."""
@@ -276,9 +277,14 @@ class Commands:
             return made
 
         try:
-            return await self._database.write(write)
+            return self._told(await self._database.write(write))
         except IntegrityError as error:
             raise Conflict(f"Server {user.name}/{name} already exists") from error
+
+    def _told(self, server: Server) -> Server:
+        """The server, after whoever follows it was told to look."""
+        self._bus.publish(Message(Topic.SERVER, str(server.id)))
+        return server
 
     async def edit(
         self,
@@ -325,7 +331,7 @@ class Commands:
             return edited
 
         try:
-            return await self._database.write(write)
+            return self._told(await self._database.write(write))
         except IntegrityError as error:
             raise Conflict(f"Server {server.user_name}/{name} already exists") from error
 

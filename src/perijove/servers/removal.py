@@ -19,6 +19,7 @@ from perijove.kit.aio import Tasks
 from perijove.people.users import Users
 from perijove.servers.commands import Commands
 from perijove.servers.failures import ask
+from perijove.servers.feed import ServerFeed
 from perijove.servers.launch import Launcher
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
@@ -41,6 +42,7 @@ class Removals:
         users: Users,
         launcher: Launcher,
         commands: Commands,
+        feed: ServerFeed,
     ) -> None:
         self._database = database
         self._factory = factory
@@ -48,6 +50,7 @@ class Removals:
         self._users = users
         self._launcher = launcher
         self._commands = commands
+        self._feed = feed
         self._tasks = Tasks("removals")
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -91,6 +94,7 @@ class Removals:
             return ended
 
         self._launcher.forget(await self._database.write(delete))
+        self._feed.removed(server)
 
     async def _stop(self, server: Server) -> None:
         """Return when the server has stopped, however long that takes."""
@@ -125,9 +129,12 @@ class Removals:
             await self._authenticator.delete_user(user)
         except PluginError as error:
             log.error("Deleting %r goes on: %s", user.name, error, exc_info=error.__cause__)
-        for server in await self._servers_of(user):
+        servers = await self._servers_of(user)
+        for server in servers:
             await self._delete_storage(server)
         await self._users.remove(user)
+        for server in servers:
+            self._feed.removed(server)
         log.info("Deleted user %r", user.name)
 
     async def _servers_of(self, user: User) -> list[Server]:

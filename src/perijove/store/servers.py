@@ -96,6 +96,14 @@ def of_users(connection: Connection, user_ids: Sequence[int]) -> list[Server]:
     return [from_row(row) for row in connection.execute(statement)]
 
 
+def by_ids(connection: Connection, server_ids: Sequence[int]) -> list[Server]:
+    """The servers with these ids, in one statement."""
+    if not server_ids:
+        return []
+    statement = _SELECT.where(servers.c.id.in_(server_ids)).order_by(servers.c.id)
+    return [from_row(row) for row in connection.execute(statement)]
+
+
 def active(connection: Connection) -> list[Server]:
     """Every server that is not stopped."""
     statement = _SELECT.where(servers.c.state != State.STOPPED.value)

@@ -25,6 +25,7 @@ from perijove.people.users import Users
 from perijove.routes.addresses import Addresses
 from perijove.routes.reconcile import Reconciler
 from perijove.servers.commands import Commands
+from perijove.servers.feed import ServerFeed
 from perijove.servers.progress import ProgressFeed
 from perijove.servers.removal import Removals
 from perijove.servers.runner import Runner
@@ -62,6 +63,7 @@ class Rooms:
     commands: Commands
     removals: Removals
     progress: ProgressFeed
+    feed: ServerFeed
     runner: Runner
     reconciler: Reconciler
     callers: Callers

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from perijove.web.api import (  # noqa: F401 - imported for the operations they declare
     authorizations,
+    events,
     groups,
     hub,
     proxy,

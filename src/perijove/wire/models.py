@@ -256,6 +256,14 @@ class Server(Answer):
     state: Json | None = Field(None, description="with admin:server_state")
 
 
+class ServerEvent(Answer):
+    """How one server is now; ``server`` is null when it is gone for good."""
+
+    user: str
+    name: str
+    server: Server | None
+
+
 class User(Answer):
     """A user."""
 
@@ -472,6 +480,12 @@ class RoutePage(Answer):
 
     items: dict[str, Route]
     pagination: Pagination = Field(alias="_pagination")
+
+
+class ServerSnapshot(Answer):
+    """All active servers that the caller may see; what was known before is void."""
+
+    servers: list[ServerEvent]
 
 
 class ProgressEvent(Answer):

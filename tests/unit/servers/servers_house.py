@@ -32,6 +32,7 @@ from perijove.routes.addresses import Addresses
 from perijove.routes.desired import FixedRoutes, desired_routes
 from perijove.routes.publish import ServerRoutes
 from perijove.servers.commands import Commands
+from perijove.servers.feed import ServerFeed
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.progress import ProgressFeed
@@ -163,8 +164,15 @@ class Replica:
             settings or ServerSettings(allow_named_servers=True),
         )
         self.progress = ProgressFeed(self.database, self.holdings, self.bus)
+        self.feed = ServerFeed(self.database, self.bus)
         self.removals = Removals(
-            self.database, self.factory, port, self.users, self.launcher, self.commands
+            self.database,
+            self.factory,
+            port,
+            self.users,
+            self.launcher,
+            self.commands,
+            self.feed,
         )
         self._closed = False
 

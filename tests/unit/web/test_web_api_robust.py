@@ -124,3 +124,11 @@ async def test_odd_credentials_are_those_of_a_stranger(house: WebHouse, authoriz
     answer = await house.api().get("/user", headers=sent)
     assert answer.status_code == 403
     assert answer.json() == {"status": 403, "message": "Missing or invalid credentials."}
+
+
+@pytest.mark.parametrize("host", ["", "a b", "a/b", "[::1", "x" * 5000])
+async def test_an_impossible_host_is_the_callers_fault(house: WebHouse, host: str) -> None:
+    await house.add_user("ada")
+    ada = await house.as_user("ada")
+    answer = await ada.get("/user", headers={"host": host})
+    assert answer.status_code in (200, 400)

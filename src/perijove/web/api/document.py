@@ -139,7 +139,7 @@ def _responses(declared: Declared) -> dict[str, Any]:
 def _type_of(declared: Declared, answer: Any) -> str:
     if answer is str:
         return "text/html"
-    return "text/event-stream" if declared.path.endswith("/progress") else JSON
+    return "text/event-stream" if declared.path.endswith(("/progress", "/events")) else JSON
 
 
 def _schema_of(answer: Any) -> dict[str, Any]:
