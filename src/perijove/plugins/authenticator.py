@@ -14,6 +14,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Integer, Set, Unicode, default, observe, validate
@@ -210,7 +211,8 @@ class Authenticator(LoggingConfigurable):
 
     def validate_username(self, username: str) -> bool:
         """Whether a (normalised) name may exist at all."""
-        if not username or len(username) > MAX_NAME_LENGTH or username in {".", ".."}:
+        # Dots alone would mean another place in a path, also when something decodes them.
+        if len(username) > MAX_NAME_LENGTH or not unquote(username).strip("."):
             return False
         if _UNWANTED.search(username) or username != username.strip():
             return False

@@ -54,7 +54,7 @@ class Call:
         """The query's arguments, blank ones included."""
         if self._query is None:
             text = self.request.scope.get("query_string", b"").decode("latin-1")
-            self._query = parse_qs(text, keep_blank_values=True, errors="replace")
+            self._query = parse_qs(text, keep_blank_values=True, errors="surrogateescape")
         return self._query
 
     @property
@@ -64,9 +64,13 @@ class Call:
         return raw.partition(b"?")[0].decode("latin-1")
 
     def argument(self, name: str, default: str | None = None) -> str | None:
-        """The last query argument of that name."""
+        """The last query argument of that name. Raises InvalidInput when it is not UTF-8."""
         values = self.query.get(name)
-        return values[-1] if values else default
+        if not values:
+            return default
+        if not values[-1].isascii() and any("\udc80" <= char <= "\udcff" for char in values[-1]):
+            raise InvalidInput(f"{name} is not percent-encoded UTF-8")
+        return values[-1]
 
     async def json(self) -> Any:
         """The JSON body; None when it is empty. Raises InvalidInput."""

@@ -112,8 +112,10 @@ class Problems:
         return response
 
     def is_api(self, scope: Any) -> bool:
-        """Whether a request is one of the API (whose metrics endpoint is a page)."""
+        """Whether a request is one of the API. People look at the OAuth confirmation."""
+        path: str = scope["path"]
+        if path == f"{self._api_prefix}oauth2/authorize":
+            return False
         if self._api_only:
             return True
-        path: str = scope["path"]
         return path.startswith(self._api_prefix) or path == self._api_prefix.rstrip("/")

@@ -66,7 +66,7 @@ class Views:
         origin = self.addresses.public_origin
         model: Json = {
             "name": name,
-            "display_name": server.display_name,
+            "display_name": name if server.display_name is None else server.display_name,
             "full_name": server.full_name,
             "last_activity": time_of(server.last_activity),
             "started": time_of(server.started),
@@ -74,7 +74,7 @@ class Views:
             "ready": server.ready,
             "stopped": not server.active,
             "url": self.addresses.server_url(user, name),
-            "user_options": server.options,
+            "user_options": server.options or {},
             "progress_url": progress,
             "full_url": self.addresses.full_server_url(user, name),
             "full_progress_url": origin + progress if origin else None,

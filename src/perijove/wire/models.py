@@ -1,202 +1,20 @@
-"""Request and response models: the source of the OpenAPI document.
+"""Bodies that the hub sends: a source of the OpenAPI document, and what clients can parse with.
 
-Request models forbid unknown keys and convert nothing, so a wrong body gets an
-answer that names the key. Times are ISO 8601 in UTC.
+Times are ISO 8601 in UTC. Fields that the caller may not read are missing.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Json = dict[str, Any]
-Scopes = Annotated[list[str], Field(max_length=1000)]
+from perijove.wire.fields import Json, Missable
 
-
-class Request(BaseModel):
-    """A body that clients send."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+Pending = Literal["spawn", "stop", "check", "rename"]
 
 
 class Answer(BaseModel):
-    """A body that the hub sends. Fields that the caller may not read are missing."""
-
-
-# -- requests -------------------------------------------------------------
-
-
-class ShutdownRequest(Request):
-    """What a shutdown stops besides the hub; missing: as configured."""
-
-    proxy: bool | None = None
-    servers: bool | None = None
-
-
-class UserFields(Request):
-    """Accepted with a new user; only ``admin`` has an effect."""
-
-    name: str | None = None
-    admin: bool | None = None
-    groups: list[str] | None = None
-    roles: list[str] | None = None
-    auth_state: Json | None = None
-
-
-class UsersRequest(UserFields):
-    """Several new users."""
-
-    usernames: list[str] | None = None
-
-
-class UserChange(Request):
-    """Changes to a user; missing: unchanged."""
-
-    name: str | None = None
-    admin: bool | None = None
-    auth_state: Json | None = None
-
-
-class ServerActivity(Request):
-    """When a server was last used."""
-
-    last_activity: str
-
-
-class ActivityRequest(Request):
-    """When a user, or the user's servers, were last active."""
-
-    last_activity: str | None = None
-    servers: dict[str, ServerActivity] | None = None
-
-
-class TokenRequest(Request):
-    """A new token. ``scopes`` and ``roles`` exclude each other."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    note: str | None = None
-    expires_in: Annotated[int, Field(ge=1, description="seconds; null: never")] | None = None
-    scopes: Scopes | None = None
-    roles: list[str] | None = None
-    auth: Json | None = None
-
-
-class ServerRequest(Request):
-    """Options of a start. Without either key the whole body is the options."""
-
-    display_name: str | None = None
-    user_options: Json | None = None
-
-
-class ServerChange(Request):
-    """Changes to a stopped server."""
-
-    name: str | None = None
-    display_name: str | None = None
-    user_options: Json | None = None
-
-
-class ServerRemoval(Request):
-    """``remove``: forget the named server once it has stopped."""
-
-    remove: bool = False
-
-
-class GroupsRequest(Request):
-    """Several new groups with the same users."""
-
-    groups: list[str] | None = None
-    users: list[str] = []
-    roles: list[str] = []
-
-
-class GroupRequest(Request):
-    """A new group."""
-
-    name: str | None = None
-    users: list[str] = []
-    roles: list[str] = []
-
-
-class MembersRequest(Request):
-    """Users to add to, or remove from, a group."""
-
-    users: list[str]
-
-
-class GroupProperties(Request):
-    """What is kept with a group: any JSON object."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class ServiceRequest(Request):
-    """A new service, which runs elsewhere: ``command`` must be empty."""
-
-    url: str | None = Field(None, description="where it answers; it is routed then")
-    admin: bool | None = None
-    api_token: str | None = Field(None, description="at least 8 characters")
-    oauth_client_allowed_scopes: Scopes | None = None
-    oauth_client_id: str | None = Field(None, description="begins with service-")
-    oauth_redirect_uri: str | None = None
-    oauth_no_confirm: bool | None = None
-    info: Json | None = None
-    display: bool | None = None
-    cwd: str | None = None
-    environment: dict[str, str] | None = None
-    user: str | None = None
-    command: list[str] | None = None
-
-
-class ShareRequest(Request):
-    """Access to give to, or to take from, exactly one user or group.
-
-    Missing scopes: access to the server (to give), all (to take).
-    """
-
-    user: str | None = None
-    group: str | None = None
-    scopes: Scopes | None = None
-
-
-class ShareCodeRequest(Request):
-    """A new share code. Missing scopes: access to the server."""
-
-    scopes: Scopes | None = None
-    expires_in: (
-        Annotated[int, Field(ge=60, le=31536000, description="seconds; null: a day")] | None
-    ) = None
-
-
-class OAuthConsent(Request):
-    """The confirmation page's form: what the person agrees to."""
-
-    scopes: Scopes | None = None
-    xsrf: str | None = Field(None, alias="_xsrf")
-
-
-class OAuthExchange(Request):
-    """A client turns the code it got into a token (RFC 6749, section 4.1.3)."""
-
-    grant_type: Literal["authorization_code"]
-    code: str
-    client_id: str
-    client_secret: str
-    redirect_uri: str | None = None
-    code_verifier: str | None = Field(None, description="when a challenge was sent (RFC 7636)")
-
-
-class ProxyChange(Request):
-    """Where the proxy's API is now."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    api_url: str | None = None
-    auth_token: str | None = None
-
-
-# -- answers --------------------------------------------------------------
+    """A body that the hub sends."""
 
 
 class Problem(Answer):
@@ -245,7 +63,7 @@ class Server(Answer):
     full_name: str
     last_activity: datetime | None
     started: datetime | None
-    pending: Literal["spawn", "stop", "check", "rename"] | None
+    pending: Pending | None
     ready: bool
     stopped: bool
     url: str
@@ -267,47 +85,47 @@ class ServerEvent(Answer):
 class User(Answer):
     """A user."""
 
-    kind: Literal["user"] | None = None
-    name: str | None = None
-    admin: bool | None = None
-    roles: list[str] | None = None
-    groups: list[str] | None = None
+    kind: Missable[Literal["user"]] = None
+    name: Missable[str] = None
+    admin: Missable[bool] = None
+    roles: Missable[list[str]] = None
+    groups: Missable[list[str]] = None
     server: str | None = None
-    pending: str | None = None
-    created: datetime | None = None
+    pending: Pending | None = None
+    created: Missable[datetime] = None
     last_activity: datetime | None = None
     user_info: Json | None = None
-    servers: dict[str, Server] | None = None
+    servers: Missable[dict[str, Server]] = None
     auth_state: Json | None = None
 
 
 class Group(Answer):
     """A group."""
 
-    kind: Literal["group"] | None = None
-    name: str | None = None
-    roles: list[str] | None = None
-    users: list[str] | None = None
-    properties: Json | None = None
+    kind: Missable[Literal["group"]] = None
+    name: Missable[str] = None
+    roles: Missable[list[str]] = None
+    users: Missable[list[str]] = None
+    properties: Missable[Json] = None
 
 
 class Service(Answer):
     """A service."""
 
-    kind: Literal["service"] | None = None
-    name: str | None = None
-    admin: bool | None = None
-    roles: list[str] | None = None
-    url: str | None = None
-    prefix: str | None = None
-    command: list[str] | None = None
-    pid: int | None = None
-    info: Json | None = None
-    display: bool | None = None
+    kind: Missable[Literal["service"]] = None
+    name: Missable[str] = None
+    admin: Missable[bool] = None
+    roles: Missable[list[str]] = None
+    url: Missable[str] = None
+    prefix: Missable[str] = None
+    command: Missable[list[str]] = None
+    pid: Missable[int] = None
+    info: Missable[Json] = None
+    display: Missable[bool] = None
 
 
 class Identity(Answer):
-    """The caller: a user or a service, with what it may do."""
+    """The caller, with what it may do."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -319,11 +137,32 @@ class Identity(Answer):
     scopes: list[str]
 
 
+class UserIdentity(User, Identity):
+    """The caller, who is a user."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Literal["user"]
+    name: str
+    admin: bool
+    groups: list[str]
+
+
+class ServiceIdentity(Service, Identity):
+    """The caller, which is a service."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Literal["service"]
+    name: str
+    admin: bool
+
+
 class Token(Answer):
     """A token. ``token`` is the secret, shown once."""
 
-    user: str | None = None
-    service: str | None = None
+    user: Missable[str] = None
+    service: Missable[str] = None
     id: str
     kind: Literal["api_token"]
     roles: list[str]
@@ -334,7 +173,13 @@ class Token(Answer):
     note: str
     session_id: str | None
     oauth_client: str
-    token: str | None = None
+    token: Missable[str] = None
+
+
+class NewToken(Token):
+    """A token just made; ``token`` is shown only here."""
+
+    token: str
 
 
 class TokenList(Answer):
@@ -462,7 +307,7 @@ class OAuthProblem(Answer):
     """Why there is no token (RFC 6749, section 5.2)."""
 
     error: str
-    error_description: str | None = None
+    error_description: Missable[str] = None
 
 
 class Route(Answer):
@@ -489,11 +334,13 @@ class ServerSnapshot(Answer):
 
 
 class ProgressEvent(Answer):
-    """One step of a start."""
+    """One step of a start, with whatever else the spawner tells."""
 
-    progress: int | None = None
-    message: str | None = None
-    html_message: str | None = None
-    ready: bool | None = None
-    url: str | None = None
-    failed: bool | None = None
+    model_config = ConfigDict(extra="allow")
+
+    progress: Missable[Annotated[int, Field(ge=0, le=100)]] = None
+    message: Missable[str] = None
+    html_message: Missable[str] = None
+    ready: Missable[Literal[True]] = None
+    url: Missable[str] = None
+    failed: Missable[Literal[True]] = None

@@ -70,7 +70,7 @@ async def test_a_proxy_that_is_down_does_not_undo_the_service(house: WebHouse) -
 async def test_services_of_the_configuration_stay(house: WebHouse) -> None:
     api = await maker(house)
     assert (await api.delete("/services/root")).status_code == 405
-    assert (await api.post("/services/root", json={})).status_code == 409
+    assert (await api.post("/services/root", json={"display": True})).status_code == 409
     assert (await house.root.get("/info")).status_code == 200
 
 
@@ -160,7 +160,7 @@ async def test_what_no_added_service_can_be_is_refused(house: WebHouse, body: An
 
 @pytest.mark.parametrize("name", ["%2E%2E", "%2E", "a%2Fb", "a%2520b", "%20a", "a%0Ab", "x" * 256])
 async def test_names_that_are_no_path_segment_are_refused(house: WebHouse, name: str) -> None:
-    assert (await house.root.post(f"/services/{name}", json={})).status_code == 400
+    assert (await house.root.post(f"/services/{name}", json={"display": True})).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_a_token_or_oauth_client_of_another_is_not_taken_over(house: WebHo
 
 
 async def test_lists_show_what_the_scope_reaches(house: WebHouse) -> None:
-    await house.root.post("/services/seen", json={})
+    await house.root.post("/services/seen", json={"display": True})
     scopes = ["list:services!service=seen", "read:services!service=seen"]
     api = await house.as_user("admin", scopes)
     assert list((await api.get("/services")).json()) == ["seen"]

@@ -12,7 +12,7 @@ from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import InvalidInput
 from perijove.web.api.operations import DECLARED, operation, parse_body, read_body
 from perijove.web.call import MAX_JSON_BYTES, MAX_JSON_DEPTH, Call
-from perijove.wire import models
+from perijove.wire import requests
 
 
 def call(*chunks: bytes, left_early: bool = False) -> Call:
@@ -87,28 +87,28 @@ async def test_a_client_that_leaves_early_is_no_fault_of_ours() -> None:
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"5", b"true"])
 async def test_a_body_must_be_an_object(body: bytes) -> None:
     with pytest.raises(InvalidInput, match="JSON object"):
-        await read_body(call(body), models.GroupRequest, "group")
+        await read_body(call(body), requests.GroupRequest, "group")
 
 
 def test_unknown_keys_are_named() -> None:
     with pytest.raises(InvalidInput, match="Invalid JSON keys: odd, other"):
-        parse_body({"odd": 1, "other": 2, "users": []}, models.GroupRequest, "group")
+        parse_body({"odd": 1, "other": 2, "users": []}, requests.GroupRequest, "group")
 
 
 @pytest.mark.parametrize(
     ("model", "data", "where"),
     [
-        (models.UserChange, {"admin": "yes"}, "user.admin"),
-        (models.UserChange, {"admin": 1}, "user.admin"),
-        (models.GroupRequest, {"users": ["a", 5]}, "user.users.1"),
-        (models.TokenRequest, {"expires_in": "60"}, "user.expires_in"),
-        (models.TokenRequest, {"expires_in": 1.5}, "user.expires_in"),
-        (models.TokenRequest, {"expires_in": True}, "user.expires_in"),
-        (models.MembersRequest, {}, "user.users"),
+        (requests.UserChange, {"admin": "yes"}, "user.admin"),
+        (requests.UserChange, {"admin": 1}, "user.admin"),
+        (requests.GroupRequest, {"users": ["a", 5]}, "user.users.1"),
+        (requests.TokenRequest, {"expires_in": "60"}, "user.expires_in"),
+        (requests.TokenRequest, {"expires_in": 1.5}, "user.expires_in"),
+        (requests.TokenRequest, {"expires_in": True}, "user.expires_in"),
+        (requests.MembersRequest, {}, "user.users"),
     ],
 )
 def test_a_wrong_type_is_named_by_its_place_and_never_converted(
-    model: type[models.Request], data: dict[str, Any], where: str
+    model: type[requests.Request], data: dict[str, Any], where: str
 ) -> None:
     with pytest.raises(InvalidInput) as raised:
         parse_body(data, model, "user")

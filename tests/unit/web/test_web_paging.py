@@ -75,7 +75,8 @@ def test_the_accept_header_decides_about_the_wrapping_and_the_default_limit(
 
 
 def test_lists_that_are_always_pages_need_no_header() -> None:
-    assert page_of(call(), always=True) == Page(0, DEFAULT, wrapped=True)
+    assert page_of(call(), always=True) == Page(0, LARGEST, wrapped=True)
+    assert page_of(call(accept=PAGINATED), always=True) == Page(0, DEFAULT, wrapped=True)
 
 
 def test_a_bare_list_is_the_items_alone() -> None:

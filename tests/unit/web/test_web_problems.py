@@ -104,7 +104,13 @@ async def test_pages_answer_errors_with_pages_and_keep_the_headers() -> None:
 
 @pytest.mark.parametrize(
     ("path", "is_api"),
-    [("/hub/api/users", True), ("/hub/api", True), ("/hub/apiary", False), ("/hub/home", False)],
+    [
+        ("/hub/api/users", True),
+        ("/hub/api", True),
+        ("/hub/apiary", False),
+        ("/hub/api/oauth2/authorize", False),
+        ("/hub/home", False),
+    ],
 )
 def test_what_counts_as_the_api(path: str, is_api: bool) -> None:
     assert problems().is_api({"path": path}) is is_api

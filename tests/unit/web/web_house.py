@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import httpx
 
+from api_contract import CheckedTransport, Contract
 from perijove.building.hub import Built, build
 from perijove.config.hub import JupyterHub
 from perijove.config.load import load_hub
@@ -23,7 +24,9 @@ from perijove.people.tokens import TokenRequest
 from perijove.routes.desired import Desired
 from perijove.routes.reconcile import Reconciler
 from perijove.store import servers as server_rows
+from perijove.web.api.document import document
 
+CONTRACT = Contract(document("/hub/api"))
 ROOT = "root-token-0123456789"
 
 CONFIG = f"""
@@ -71,12 +74,15 @@ async def nothing_wanted() -> Desired:
 
 
 class Api(httpx.AsyncClient):
-    """A client of the API, maybe with a token. Paths are below ``/hub/api``."""
+    """A client of the API, maybe with a token. Paths are below ``/hub/api``.
+
+    Every answer is held against the OpenAPI document.
+    """
 
     def __init__(self, application: Any, token: str | None = None) -> None:
         headers = {"Authorization": f"token {token}"} if token else {}
         super().__init__(
-            transport=httpx.ASGITransport(app=application),
+            transport=CheckedTransport(application, "/hub/api", CONTRACT),
             base_url="http://hub.test/hub/api",
             headers=headers,
         )

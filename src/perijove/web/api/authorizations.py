@@ -29,7 +29,7 @@ async def _answer(call: Call, owner: User | Service) -> Response:
     "Whose token it is",
     auth="token",
     answers={200: models.User | models.Service},
-    errors=(403, 404),
+    errors=(404,),
     deprecated=True,
 )
 async def get_token_owner(call: Call) -> Response:
@@ -62,7 +62,7 @@ async def refuse_token_request(call: Call) -> Response:
     "Whose login cookie it is",
     auth="token",
     answers={200: models.User},
-    errors=(403, 404),
+    errors=(404,),
     also=("/authorizations/cookie/{cookie_name}",),
     deprecated=True,
 )

@@ -11,7 +11,7 @@ from perijove.access.grammar import ALL
 from perijove.access.operations import OPERATIONS
 from perijove.domain.servers import Server
 from perijove.servers.feed import Change, Snapshot
-from perijove.web.api.operations import Parameter, operation
+from perijove.web.api.operations import Parameter, Text, operation
 from perijove.web.call import Call
 from perijove.wire import models
 
@@ -25,8 +25,7 @@ SCOPE = "read:servers"
     "Follow all servers",
     query=(Parameter("_xsrf", "string", "proof of origin, for EventSource with a cookie"),),
     header=(Parameter("Last-Event-ID", "string", "go on behind this event"),),
-    answers={200: models.ServerSnapshot | models.ServerEvent},
-    errors=(403,),
+    answers={200: Text("text/event-stream", models.ServerSnapshot | models.ServerEvent)},
 )
 async def follow_servers(call: Call) -> Response:
     """What happens to every server that the caller may see, as server-sent events.

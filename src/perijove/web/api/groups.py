@@ -18,7 +18,7 @@ from perijove.web.api.operations import operation, read_body
 from perijove.web.api.paging import PARAMETERS, page_of
 from perijove.web.call import Call
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 GROUP = "/groups/{name}"
 MEMBERS = "/groups/{name}/users"
@@ -55,7 +55,6 @@ def _answer(call: Call, group: Group, status: int = 200) -> Response:
     "List groups",
     query=PARAMETERS,
     answers={200: list[models.Group] | models.GroupPage},
-    errors=(400, 403),
 )
 async def list_groups(call: Call) -> Response:
     """The groups that the caller may see, a page at a time."""
@@ -71,15 +70,16 @@ async def list_groups(call: Call) -> Response:
     "POST",
     "/groups",
     "Create groups",
-    body=models.GroupsRequest,
+    body=requests.GroupsRequest,
+    body_required=True,
     answers={201: list[models.Group]},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
 )
 async def create_groups(call: Call) -> Response:
     """Several groups with the same members: all of them, or none."""
     needs = OPERATIONS["POST /groups"].needs
     raise_if_denied(decide_each(call.caller.grant, needs, ()))
-    body = await read_body(call, models.GroupsRequest, "group")
+    body = await read_body(call, requests.GroupsRequest, "group")
     if body is None or not body.groups:
         raise InvalidInput("Must specify at least one group to create")
     targets = [Target.of_group(name) for name in body.groups]
@@ -94,7 +94,6 @@ async def create_groups(call: Call) -> Response:
     GROUP,
     "Make sure that a group exists",
     answers={200: models.Group, 201: models.Group},
-    errors=(400, 403, 404),
 )
 async def ensure_group(call: Call) -> Response:
     """The group, made without members if it was missing; repeating the request changes nothing."""
@@ -111,7 +110,6 @@ async def ensure_group(call: Call) -> Response:
     GROUP,
     "One group",
     answers={200: models.Group},
-    errors=(403, 404),
 )
 async def get_group(call: Call) -> Response:
     """A group, with the fields that the caller may read."""
@@ -122,20 +120,20 @@ async def get_group(call: Call) -> Response:
     "POST",
     GROUP,
     "Create a group",
-    body=models.GroupRequest,
+    body=requests.GroupRequest,
     answers={201: models.Group},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
 )
 async def create_group(call: Call) -> Response:
     """One group, maybe with members."""
     name = await _require(call, "POST")
-    body = await read_body(call, models.GroupRequest, "group") or models.GroupRequest()
+    body = await read_body(call, requests.GroupRequest, "group") or requests.GroupRequest()
     await _require_membership(call, [name], body.users)
     made = await call.rooms.groups.create([name], body.users)
     return _answer(call, made[0], 201)
 
 
-@operation("DELETE", GROUP, "Delete a group", answers={204: None}, errors=(403, 404))
+@operation("DELETE", GROUP, "Delete a group", answers={204: None})
 async def delete_group(call: Call) -> Response:
     """A group goes; its members stay users."""
     await call.rooms.groups.delete(await _require(call, "DELETE"))
@@ -143,7 +141,7 @@ async def delete_group(call: Call) -> Response:
 
 
 async def _members(call: Call) -> Sequence[str]:
-    body = await read_body(call, models.MembersRequest, "group")
+    body = await read_body(call, requests.MembersRequest, "group")
     if body is None:
         raise InvalidInput("The body must name users, as in {'users': ['ada']}")
     return body.users
@@ -153,9 +151,9 @@ async def _members(call: Call) -> Sequence[str]:
     "POST",
     MEMBERS,
     "Add members to a group",
-    body=models.MembersRequest,
+    body=requests.MembersRequest,
+    body_required=True,
     answers={200: models.Group},
-    errors=(400, 403, 404),
 )
 async def add_members(call: Call) -> Response:
     """Put people into a group: takes a right over the group and over each person."""
@@ -169,9 +167,9 @@ async def add_members(call: Call) -> Response:
     "DELETE",
     MEMBERS,
     "Remove members from a group",
-    body=models.MembersRequest,
+    body=requests.MembersRequest,
+    body_required=True,
     answers={200: models.Group},
-    errors=(400, 403, 404),
 )
 async def remove_members(call: Call) -> Response:
     """Take people out of a group; who is not in it is no error."""
@@ -183,9 +181,9 @@ async def remove_members(call: Call) -> Response:
     "PUT",
     f"{GROUP}/properties",
     "Set a group's properties",
-    body=models.GroupProperties,
+    body=requests.GroupProperties,
+    body_required=True,
     answers={200: models.Group},
-    errors=(400, 403, 404),
 )
 async def set_group_properties(call: Call) -> Response:
     """The body becomes what is kept with the group, in place of all that was."""

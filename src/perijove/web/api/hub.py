@@ -4,12 +4,12 @@ from starlette.responses import Response
 
 from perijove import INTERFACE_VERSION
 from perijove.access.decide import THE_HUB
-from perijove.domain.errors import InvalidInput, NotAuthenticated
+from perijove.domain.errors import NotAuthenticated
 from perijove.telemetry import metrics
-from perijove.web.api.operations import operation, read_body
+from perijove.web.api.operations import Text, operation, read_body
 from perijove.web.call import Call
 from perijove.web.views import as_json
-from perijove.wire import models
+from perijove.wire import models, requests
 
 
 @operation("GET", "/", "The hub's version", auth="none", answers={200: models.Info}, also=("",))
@@ -22,17 +22,23 @@ async def get_version(call: Call) -> Response:
     return response
 
 
-@operation("GET", "/info", "What the hub runs on", answers={200: models.InfoDetail}, errors=(403,))
+@operation("GET", "/info", "What the hub runs on", answers={200: models.InfoDetail})
 async def get_info(call: Call) -> Response:
     """Versions of the hub, its Python and its plug-ins."""
     await call.require_for("GET /info", THE_HUB)
     return as_json(call.rooms.info())
 
 
-@operation("GET", "/health", "Whether the hub answers", auth="none", answers={200: None})
+@operation(
+    "GET",
+    "/health",
+    "Whether the hub answers",
+    auth="none",
+    answers={200: Text("text/html", empty=True)},
+)
 async def get_health(call: Call) -> Response:
     """200 while the hub takes requests."""
-    return Response(b"", media_type="text/html")
+    return Response(b"", headers={"content-type": "text/html"})
 
 
 @operation(
@@ -40,7 +46,7 @@ async def get_health(call: Call) -> Response:
     "/metrics",
     "Prometheus metrics",
     auth="optional",
-    answers={200: None},
+    answers={200: Text("text/plain")},
     errors=(403,),
 )
 async def get_metrics(call: Call) -> Response:
@@ -57,18 +63,12 @@ async def get_metrics(call: Call) -> Response:
     "POST",
     "/shutdown",
     "Shut the hub down",
-    body=models.ShutdownRequest,
+    body=requests.ShutdownRequest,
     answers={202: models.Message},
-    errors=(400, 403),
 )
 async def shut_down(call: Call) -> Response:
     """Stop the hub, and with it the proxy and the servers, as asked or configured."""
     await call.require_for("POST /shutdown", THE_HUB)
-    body = await read_body(call, models.ShutdownRequest, "shutdown") or models.ShutdownRequest()
-    for name in body.model_fields_set:
-        if getattr(body, name) is None:
-            raise InvalidInput(
-                f"{name} must be true or false; leave it out to keep what is configured"
-            )
+    body = await read_body(call, requests.ShutdownRequest, "shutdown") or requests.ShutdownRequest()
     await call.rooms.shutdown(body.proxy, body.servers)
     return as_json({"message": "Shutting down Hub"}, 202)

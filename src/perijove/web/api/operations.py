@@ -1,19 +1,22 @@
 """How an operation of the API is declared.
 
-    @operation("GET", "/users/{name}", "One user", answers={200: models.User})
+    @operation("GET", "/users/{name}", "One user", answers={200: models.User}, errors=(404,))
     async def get_user(call: Call) -> Response: ...
 
-The scopes stand in ``access.operations``; an operation that takes scopes and is
-missing there cannot be declared.
+Route, check of credentials and OpenAPI document come from that. The scopes stand
+in ``access.operations``. Statuses that follow from the rest need not be declared:
+400 for input, 403, 404 and 429 for credentials, 500 and 503.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from perijove.access.operations import OPERATIONS
+from perijove.access.operations import OPERATIONS, Aim, Operation
 from perijove.domain.errors import InvalidInput, NotAuthenticated
 from perijove.web.call import Call, Handler
 from perijove.web.freshness import identify
@@ -31,13 +34,28 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON. ``event``: what each event of a stream holds."""
+
+    media_type: str
+    event: Any = None
+    empty: bool = False
+
+
+PAGE = Text("text/html")
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter, or a request header."""
+    """A query parameter, or a request header. ``choices``: all values there are."""
 
     name: str
-    kind: Literal["string", "integer", "boolean"]
+    kind: Literal["string", "integer"]
     description: str
     required: bool = False
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
 
 
 WAIT = Parameter("Prefer", "string", "wait=N: wait up to N seconds for the end (RFC 7240)")
@@ -45,29 +63,40 @@ WAIT = Parameter("Prefer", "string", "wait=N: wait up to N seconds for the end (
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One operation: where it is, what it takes, what it answers."""
+    """One operation: where it is, what it takes, what it answers.
+
+    ``refusals``: a plug-in may refuse with a status of its own. ``explained``:
+    errors are pages, since a person looks at them.
+    """
 
     method: str
     path: str
     summary: str
+    description: str
     endpoint: Handler
     tag: str
     auth: Auth
     scopes: tuple[str, ...]
-    body: type[BaseModel] | None
+    bodies: tuple[type[BaseModel], ...]
     query: tuple[Parameter, ...]
     header: tuple[Parameter, ...]
     answers: Mapping[int, Any]
     errors: tuple[int, ...]
     also: tuple[str, ...] = field(default=())
-    deprecated: bool = False
+    body_required: bool = False
     body_type: str = JSON
+    deprecated: bool = False
+    refusals: bool = False
+    explained: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All paths of the operation."""
         return (self.path, *self.also)
 
+
+_LISTS: frozenset[Aim] = frozenset({"users", "groups", "services"})
+"""Who may see only some of them gets those, and no error."""
 
 DECLARED: list[Declared] = []
 """Every operation, in the order of declaration."""
@@ -79,21 +108,28 @@ def operation(
     summary: str,
     *,
     auth: Auth = "any",
-    body: type[BaseModel] | None = None,
+    body: type[BaseModel] | UnionType | None = None,
+    body_required: bool = False,
     query: tuple[Parameter, ...] = (),
     header: tuple[Parameter, ...] = (),
     answers: Mapping[int, Any],
     errors: tuple[int, ...] = (),
     also: tuple[str, ...] = (),
     deprecated: bool = False,
+    refusals: bool = False,
+    explained: bool = False,
     body_type: str = JSON,
     tag: str = "",
 ) -> Callable[[Handler], Handler]:
-    """Declare a handler. ``answers``: status to model (None: no body; str: a page).
+    """Declare a handler. ``answers``: status to model, ``Text``, or None for no body.
 
-    ``tag`` is the resource, if it is not the name of the handler's module.
+    ``tag`` is the resource, if it is not the name of the handler's module. The
+    handler's docstring is the description.
     """
     access = OPERATIONS.get(f"{method} {path}")
+    bodies = () if body is None else get_args(body) or (body,)
+    also += access.also if access else ()
+    implied = _implied_errors(auth, access, (path, *also), bool(bodies or query))
 
     def declare(handler: Handler) -> Handler:
         async def endpoint(call: Call) -> Any:
@@ -110,23 +146,55 @@ def operation(
                 method=method,
                 path=path,
                 summary=summary,
+                description=handler.__doc__ or "",
                 endpoint=endpoint,
                 tag=tag or handler.__module__.rpartition(".")[2],
                 auth=auth,
                 scopes=access.needs if access else (),
-                body=body,
+                bodies=bodies,
+                body_required=body_required,
                 query=query,
                 header=header,
                 answers=answers,
-                errors=errors,
-                also=also + (access.also if access else ()),
+                errors=tuple(sorted({*errors, *implied})),
+                also=also,
                 deprecated=deprecated,
+                refusals=refusals,
+                explained=explained,
                 body_type=body_type,
             )
         )
         return handler
 
     return declare
+
+
+def _implied_errors(
+    auth: Auth,
+    access: Operation | None,
+    paths: tuple[str, ...],
+    takes_input: bool,
+) -> set[int]:
+    """Statuses that follow from what an operation takes, and from whom."""
+    found = set()
+    if takes_input or any(map(names_in, paths)):
+        found.add(400)
+    if auth in ("any", "token"):
+        found.add(403)
+    if auth in ("any", "token", "optional"):
+        # A token may call too often.
+        found.add(429)
+    if access is not None and access.aim not in _LISTS and access.hidden_status == 404:
+        found.add(404)
+    if auth != "none" or takes_input:
+        # It asks the database, and maybe a plug-in.
+        found |= {500, 503}
+    return found
+
+
+def names_in(path: str) -> list[str]:
+    """The parameters of a path."""
+    return re.findall(r"\{(\w+)\}", path)
 
 
 async def read_body(call: Call, model: type[Model], name: str) -> Model | None:

@@ -1,5 +1,6 @@
 """Pages of lists: which part was asked for, and how it is answered."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -10,10 +11,21 @@ from perijove.web.call import Call
 
 PAGINATED = "application/jupyterhub-pagination+json"
 MAX_OFFSET = 2**63 - 1
+_INTEGER = re.compile(r"-?[0-9]+\Z")
 
 PARAMETERS = (
-    Parameter("offset", "integer", "how many entries to skip"),
-    Parameter("limit", "integer", "how many entries to return at most"),
+    Parameter(
+        "offset",
+        "integer",
+        "how many entries to skip",
+        least=-MAX_OFFSET,
+        most=MAX_OFFSET,
+    ),
+    Parameter(
+        "limit",
+        "integer",
+        "how many entries to return at most; the hub has a limit of its own",
+    ),
 )
 
 
@@ -43,7 +55,8 @@ class Page:
     def _url(self, call: Call, offset: int) -> str:
         query = {name: values[-1] for name, values in call.query.items()}
         query.update(offset=str(offset), limit=str(self.limit))
-        return f"{call.rooms.public_url(call.request)}{call.raw_path}?{urlencode(query)}"
+        encoded = urlencode(query, errors="surrogateescape")
+        return f"{call.rooms.public_url(call.request)}{call.raw_path}?{encoded}"
 
 
 def page_of(call: Call, *, always: bool = False) -> Page:
@@ -53,13 +66,13 @@ def page_of(call: Call, *, always: bool = False) -> Page:
     """
     limits = call.rooms.settings.limits
     accepted = call.request.headers.get("accept", "").split(",")
-    wrapped = always or any(part.strip() == PAGINATED for part in accepted)
-    default = limits.api_page_default_limit if wrapped else limits.api_page_max_limit
+    asked = any(part.strip() == PAGINATED for part in accepted)
+    default = limits.api_page_default_limit if asked else limits.api_page_max_limit
     offset = abs(number(call, "offset", 0))
     limit = abs(number(call, "limit", default))
     if offset > MAX_OFFSET:
         raise InvalidInput(f"offset must be below {MAX_OFFSET}")
-    return Page(offset, min(max(limit, 1), limits.api_page_max_limit), wrapped)
+    return Page(offset, min(max(limit, 1), limits.api_page_max_limit), asked or always)
 
 
 def number(call: Call, name: str, default: int) -> int:
@@ -67,12 +80,9 @@ def number(call: Call, name: str, default: int) -> int:
     text = call.argument(name)
     if text is None:
         return default
-    try:
-        return int(text) if len(text) < 40 else MAX_OFFSET + 1
-    except ValueError:
-        raise InvalidInput(
-            f"Invalid argument type, offset and limit must be integers: {name}"
-        ) from None
+    if not _INTEGER.match(text):
+        raise InvalidInput(f"Invalid argument type, offset and limit must be integers: {name}")
+    return int(text) if len(text) < 40 else MAX_OFFSET + 1
 
 
 def flag(call: Call, name: str) -> bool:

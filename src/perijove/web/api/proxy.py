@@ -9,7 +9,7 @@ from perijove.web.api.operations import operation, read_body
 from perijove.web.api.paging import PARAMETERS, page_of
 from perijove.web.call import Call
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 NEEDS = OPERATIONS["GET /proxy"].needs
 
@@ -20,7 +20,6 @@ NEEDS = OPERATIONS["GET /proxy"].needs
     "The proxy's routes",
     query=PARAMETERS,
     answers={200: dict[str, models.Route] | models.RoutePage},
-    errors=(400, 403),
 )
 async def list_routes(call: Call) -> Response:
     """The hub's routes as the proxy has them, by routespec."""
@@ -39,7 +38,7 @@ async def list_routes(call: Call) -> Response:
     return as_json(page.answer(call, items, len(routes)))
 
 
-@operation("POST", "/proxy", "Compare and mend all routes", answers={200: None}, errors=(403,))
+@operation("POST", "/proxy", "Compare and mend all routes", answers={200: None})
 async def check_routes(call: Call) -> Response:
     """Make the proxy's table what it should be, now."""
     await call.require(NEEDS, THE_HUB)
@@ -51,14 +50,14 @@ async def check_routes(call: Call) -> Response:
     "PATCH",
     "/proxy",
     "Announce a proxy at another address",
-    body=models.ProxyChange,
+    body=requests.ProxyChange,
+    body_required=True,
     answers={200: None},
-    errors=(400, 403),
 )
 async def move_proxy(call: Call) -> Response:
     """Talk to the proxy at another address or with another token from now on."""
     await call.require(NEEDS, THE_HUB)
-    body = await read_body(call, models.ProxyChange, "proxy")
+    body = await read_body(call, requests.ProxyChange, "proxy")
     if body is None:
         raise InvalidInput("The body must be a JSON object with api_url or auth_token")
     call.rooms.proxy.reconfigure(api_url=body.api_url, auth_token=body.auth_token)

@@ -14,19 +14,20 @@ from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import maybe_await
 from perijove.servers.commands import KEEP
 from perijove.servers.progress import failed_event, ready_event
-from perijove.web.api.operations import WAIT, Parameter, operation, parse_body, read_body
+from perijove.web.api.operations import WAIT, Parameter, Text, operation, parse_body, read_body
 from perijove.web.call import Call
 from perijove.web.freshness import require_fresh
 from perijove.web.preferences import applied, preferred_wait_s
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 log = logging.getLogger("perijove.web")
 
 SERVER = "/users/{name}/servers/{server_name}"
 DEFAULT = "/users/{name}/server"
 KEEPALIVE_S = 8.0
-MAX_DISPLAY_NAME = 255
+PLAIN = {"content-type": "text/plain"}
+"""Of empty answers, as clients of upstream see them."""
 
 
 async def _find(call: Call, method: str) -> tuple[UserDetail, str, Server | None]:
@@ -62,8 +63,6 @@ async def named_limit(call: Call) -> int:
 
 
 def _display_name(text: str | None) -> str | None:
-    if text is not None and not 0 < len(text) <= MAX_DISPLAY_NAME:
-        raise InvalidInput(f"display_name must have 1 to {MAX_DISPLAY_NAME} characters")
     if text is not None and not text.isprintable():
         raise InvalidInput("display_name must not contain control characters")
     return text
@@ -78,7 +77,6 @@ def _view(call: Call, server: Server, detail: UserDetail) -> dict[str, Any]:
     SERVER,
     "One server",
     answers={200: models.Server},
-    errors=(403, 404),
 )
 async def get_server(call: Call) -> Response:
     """A server, running or not."""
@@ -92,9 +90,9 @@ async def get_server(call: Call) -> Response:
     "PUT",
     SERVER,
     "Create a named server without starting it",
-    body=models.ServerRequest,
+    body=requests.ServerRequest,
     answers={201: models.Server},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
 )
 async def create_server(call: Call) -> Response:
     """A new, stopped named server."""
@@ -102,7 +100,7 @@ async def create_server(call: Call) -> Response:
     if not name or server is not None:
         raise Conflict(f"Server {detail.user.name}/{name} already exists")
     _require_named_enabled(call, name)
-    body = await read_body(call, models.ServerRequest, "server") or models.ServerRequest()
+    body = await read_body(call, requests.ServerRequest, "server") or requests.ServerRequest()
     made = await call.rooms.commands.create(
         detail.user,
         name,
@@ -117,10 +115,11 @@ async def create_server(call: Call) -> Response:
     "POST",
     SERVER,
     "Start a server",
-    body=models.ServerRequest,
+    body=requests.ServerRequest | requests.StartOptions,
     header=(WAIT,),
     answers={200: None, 201: None, 202: None},
-    errors=(400, 403, 404, 409, 429, 500),
+    errors=(409,),
+    refusals=True,
 )
 async def start_server(call: Call) -> Response:
     """Start a server, creating a named one; 202 when it takes longer than a moment.
@@ -147,11 +146,10 @@ async def start_server(call: Call) -> Response:
     )
     if joined and wait_s is None:
         # Whoever asked first waits for it.
-        return Response(status_code=202, media_type="text/plain")
+        return Response(status_code=202, headers=PLAIN)
     timeout_s = rooms.settings.limits.slow_spawn_timeout_s if wait_s is None else wait_s
     server = await rooms.commands.wait_started(server, timeout_s)
-    status = 201 if server.ready else 202
-    return applied(Response(status_code=status, media_type="text/plain"), wait_s)
+    return applied(Response(status_code=201 if server.ready else 202, headers=PLAIN), wait_s)
 
 
 async def _start_arguments(call: Call) -> tuple[Any, Any]:
@@ -164,7 +162,7 @@ async def _start_arguments(call: Call) -> tuple[Any, Any]:
     if not {"display_name", "user_options"} & set(data):
         # How options were sent before display names existed.
         return data, KEEP
-    body = parse_body(data, models.ServerRequest, "server")
+    body = parse_body(data, requests.ServerRequest, "server")
     options = body.user_options if body.user_options is not None else KEEP
     name = _display_name(body.display_name) if body.display_name is not None else KEEP
     return options, name
@@ -174,9 +172,11 @@ async def _start_arguments(call: Call) -> tuple[Any, Any]:
     "PATCH",
     SERVER,
     "Edit a stopped server",
-    body=models.ServerChange,
+    body=requests.ServerChange,
+    body_required=True,
     answers={200: models.Server},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
+    refusals=True,
 )
 async def edit_server(call: Call) -> Response:
     """Another name, display name or options for a stopped server."""
@@ -184,7 +184,7 @@ async def edit_server(call: Call) -> Response:
     if server is None:
         raise NotFound(f"{detail.user.name} has no server named {name!r}")
     _require_named_enabled(call, name)
-    body = await read_body(call, models.ServerChange, "server")
+    body = await read_body(call, requests.ServerChange, "server")
     if body is None or not body.model_fields_set:
         raise InvalidInput("The body must name what to change: name, display_name, user_options")
     if body.name is not None and not name and body.name != name:
@@ -195,7 +195,7 @@ async def edit_server(call: Call) -> Response:
         detail.groups,
         name=body.name,
         display_name=_display_name(body.display_name),
-        options=body.user_options if "user_options" in body.model_fields_set else KEEP,
+        options=body.user_options if body.user_options is not None else KEEP,
     )
     return as_json(_view(call, edited, detail))
 
@@ -204,10 +204,10 @@ async def edit_server(call: Call) -> Response:
     "DELETE",
     SERVER,
     "Stop a server, or remove a named one",
-    body=models.ServerRemoval,
+    body=requests.ServerRemoval,
     header=(WAIT,),
     answers={202: None, 204: None},
-    errors=(400, 403, 404),
+    refusals=True,
 )
 async def stop_server(call: Call) -> Response:
     """Stop a server; with ``remove`` forget it after that. 202: still going on."""
@@ -215,7 +215,7 @@ async def stop_server(call: Call) -> Response:
     _require_named_enabled(call, name)
     if server is None:
         raise NotFound(f"{user.name} has no server named {name!r}")
-    body = await read_body(call, models.ServerRemoval, "server") or models.ServerRemoval()
+    body = await read_body(call, requests.ServerRemoval, "server") or requests.ServerRemoval()
     if body.remove and not name:
         raise InvalidInput("The default server can be stopped, but not removed")
     await require_fresh(call, user, "stop")
@@ -239,8 +239,7 @@ async def stop_server(call: Call) -> Response:
     f"{SERVER}/progress",
     "Follow a start",
     query=(Parameter("_xsrf", "string", "proof of origin, for EventSource with a cookie"),),
-    answers={200: models.ProgressEvent},
-    errors=(400, 403, 404),
+    answers={200: Text("text/event-stream", models.ProgressEvent)},
 )
 async def follow_start(call: Call) -> Response:
     """Events of the current start: first what happened so far, then what follows."""

@@ -15,7 +15,7 @@ from perijove.services.additions import read_addition, require_held
 from perijove.web.api.operations import operation, read_body
 from perijove.web.call import Call
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 log = logging.getLogger("perijove.web")
 
@@ -33,9 +33,7 @@ async def _view(call: Call, service: Service) -> dict[str, Any]:
     return call.rooms.views.service(call.caller.grant, service, roles)
 
 
-@operation(
-    "GET", "/services", "List services", answers={200: dict[str, models.Service]}, errors=(403,)
-)
+@operation("GET", "/services", "List services", answers={200: dict[str, models.Service]})
 async def list_services(call: Call) -> Response:
     """The services that the caller may see, by name."""
     rows = call.visible(OPERATIONS["GET /services"].needs, "service")
@@ -48,7 +46,7 @@ async def list_services(call: Call) -> Response:
     return as_json(found)
 
 
-@operation("GET", SERVICE, "One service", answers={200: models.Service}, errors=(403, 404))
+@operation("GET", SERVICE, "One service", answers={200: models.Service})
 async def get_service(call: Call) -> Response:
     """A service, with the fields that the caller may read."""
     service = await call.rooms.registry.find(await _require(call, "GET"))
@@ -61,15 +59,16 @@ async def get_service(call: Call) -> Response:
     "POST",
     SERVICE,
     "Add a service",
-    body=models.ServiceRequest,
+    body=requests.ServiceRequest,
+    body_required=True,
     answers={201: models.Service},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
 )
 async def add_service(call: Call) -> Response:
     """A service that runs elsewhere, kept across restarts; it gets no more than the caller has."""
     name = await _require(call, "POST")
-    body = await read_body(call, models.ServiceRequest, "service")
-    if body is None:
+    body = await read_body(call, requests.ServiceRequest, "service")
+    if body is None or not body.model_fields_set:
         raise InvalidInput("The body must describe the service, as in {'url': 'http://...'}")
     spec = read_addition(name, body.model_dump())
     maker = call.caller.user or call.caller.service
@@ -86,7 +85,7 @@ async def add_service(call: Call) -> Response:
     SERVICE,
     "Remove a service",
     answers={200: None},
-    errors=(400, 403, 404, 405),
+    errors=(405,),
 )
 async def remove_service(call: Call) -> Response:
     """Only services that were added at run time can go; their tokens end with them."""

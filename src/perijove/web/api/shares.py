@@ -19,7 +19,7 @@ from perijove.web.api.operations import Parameter, operation, read_body
 from perijove.web.api.paging import PARAMETERS, Page, page_of
 from perijove.web.call import Call
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 SHARES = "/shares/{user}/{server}"
 CODES = "/share-codes/{user}/{server}"
@@ -79,7 +79,6 @@ def _shares(call: Call, page: Page, found: tuple[list[Share], int]) -> Response:
     "Shares of all of a user's servers",
     query=PARAMETERS,
     answers={200: models.SharePage},
-    errors=(400, 403, 404),
 )
 async def list_shares(call: Call) -> Response:
     """Who may use which of a user's servers."""
@@ -94,7 +93,6 @@ async def list_shares(call: Call) -> Response:
     "Shares of a server",
     query=PARAMETERS,
     answers={200: models.SharePage},
-    errors=(400, 403, 404),
 )
 async def list_server_shares(call: Call) -> Response:
     """Who may use a server."""
@@ -105,7 +103,7 @@ async def list_server_shares(call: Call) -> Response:
 
 async def _receiver(call: Call) -> tuple[Receiver, list[str] | None]:
     """Who is meant by the body, and which scopes. Raises InvalidInput."""
-    body = await read_body(call, models.ShareRequest, "share") or models.ShareRequest()
+    body = await read_body(call, requests.ShareRequest, "share") or requests.ShareRequest()
     user = body.user
     if user is not None:
         user = call.rooms.authenticator.normalize(user)
@@ -116,9 +114,9 @@ async def _receiver(call: Call) -> tuple[Receiver, list[str] | None]:
     "POST",
     SHARES,
     "Share a server",
-    body=models.ShareRequest,
+    body=requests.ShareRequest,
+    body_required=True,
     answers={200: models.Share},
-    errors=(400, 403, 404),
 )
 async def grant_share(call: Call) -> Response:
     """Give one user or group scopes on a server, on top of what they have of it."""
@@ -132,9 +130,9 @@ async def grant_share(call: Call) -> Response:
     "PATCH",
     SHARES,
     "Take a share back",
-    body=models.ShareRequest,
+    body=requests.ShareRequest,
+    body_required=True,
     answers={200: models.Share | models.NoShare},
-    errors=(400, 403, 404),
 )
 async def revoke_share(call: Call) -> Response:
     """Take scopes back from one user or group; answers what is left of the share."""
@@ -144,7 +142,7 @@ async def revoke_share(call: Call) -> Response:
     return as_json(call.rooms.views.share(left) if left is not None else {})
 
 
-@operation("DELETE", SHARES, "Take all shares back", answers={204: None}, errors=(403, 404))
+@operation("DELETE", SHARES, "Take all shares back", answers={204: None})
 async def revoke_shares(call: Call) -> Response:
     """Nobody but the owner may use the server any more."""
     await call.rooms.shares.revoke_all(await _own_server(call, f"DELETE {SHARES}"))
@@ -160,7 +158,6 @@ async def revoke_shares(call: Call) -> Response:
     "Shares that a user received",
     query=PARAMETERS,
     answers={200: models.SharePage},
-    errors=(400, 403, 404),
 )
 async def list_received(call: Call) -> Response:
     """Which servers of others a user may use, also through groups."""
@@ -169,9 +166,7 @@ async def list_received(call: Call) -> Response:
     return _shares(call, page, await call.rooms.shares.received_by(user, page.offset, page.limit))
 
 
-@operation(
-    "GET", RECEIVED_ONE, "One received share", answers={200: models.Share}, errors=(403, 404)
-)
+@operation("GET", RECEIVED_ONE, "One received share", answers={200: models.Share})
 async def get_received(call: Call) -> Response:
     """What a user may do with one server of somebody else."""
     user = await _user(call, f"GET {RECEIVED_ONE}", "name")
@@ -179,9 +174,7 @@ async def get_received(call: Call) -> Response:
     return as_json(call.rooms.views.share(await call.rooms.shares.find(server, user=user)))
 
 
-@operation(
-    "DELETE", RECEIVED_ONE, "Give up a received share", answers={204: None}, errors=(403, 404)
-)
+@operation("DELETE", RECEIVED_ONE, "Give up a received share", answers={204: None})
 async def leave_share(call: Call) -> Response:
     """A user gives up what was given to them directly."""
     user = await _user(call, f"DELETE {RECEIVED_ONE}", "name")
@@ -196,7 +189,6 @@ async def leave_share(call: Call) -> Response:
     "Shares that a group received",
     query=PARAMETERS,
     answers={200: models.SharePage},
-    errors=(400, 403, 404),
 )
 async def list_group_received(call: Call) -> Response:
     """Which servers the members of a group may use."""
@@ -210,7 +202,6 @@ async def list_group_received(call: Call) -> Response:
     GROUP_RECEIVED_ONE,
     "One share that a group received",
     answers={200: models.Share},
-    errors=(403, 404),
 )
 async def get_group_received(call: Call) -> Response:
     """What the members of a group may do with one server."""
@@ -224,7 +215,6 @@ async def get_group_received(call: Call) -> Response:
     GROUP_RECEIVED_ONE,
     "Give up a share that a group received",
     answers={204: None},
-    errors=(403, 404),
 )
 async def leave_group_share(call: Call) -> Response:
     """A group's members may no longer use a server."""
@@ -251,7 +241,6 @@ async def _codes(call: Call, *, owner: User | None = None, server: Server | None
     "Share codes of all of a user's servers",
     query=PARAMETERS,
     answers={200: models.ShareCodePage},
-    errors=(400, 403, 404),
 )
 async def list_share_codes(call: Call) -> Response:
     """The valid codes, without their secrets."""
@@ -265,7 +254,6 @@ async def list_share_codes(call: Call) -> Response:
     "Share codes of a server",
     query=PARAMETERS,
     answers={200: models.ShareCodePage},
-    errors=(400, 403, 404),
 )
 async def list_server_share_codes(call: Call) -> Response:
     """The valid codes, without their secrets."""
@@ -277,14 +265,13 @@ async def list_server_share_codes(call: Call) -> Response:
     "POST",
     CODES,
     "Make a share code",
-    body=models.ShareCodeRequest,
+    body=requests.ShareCodeRequest,
     answers={200: models.NewShareCode},
-    errors=(400, 403, 404),
 )
 async def create_share_code(call: Call) -> Response:
     """A code for whoever gets to know it; it is in the answer, and nowhere else again."""
     server = await _own_server(call, f"POST {CODES}")
-    body = await read_body(call, models.ShareCodeRequest, "code") or models.ShareCodeRequest()
+    body = await read_body(call, requests.ShareCodeRequest, "code") or requests.ShareCodeRequest()
     made = await call.rooms.share_codes.create(
         server, body.scopes, body.expires_in, call.caller.grant
     )
@@ -300,7 +287,6 @@ async def create_share_code(call: Call) -> Response:
         Parameter("id", "string", "the id of the code to end; neither: all of the server"),
     ),
     answers={204: None},
-    errors=(403, 404),
 )
 async def revoke_share_codes(call: Call) -> Response:
     """Codes end; shares that were made with them stay."""

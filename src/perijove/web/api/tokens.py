@@ -14,7 +14,7 @@ from perijove.web.api.operations import operation, read_body
 from perijove.web.call import Call
 from perijove.web.freshness import identify
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 TOKENS = "/users/{name}/tokens"
 TOKEN = "/users/{name}/tokens/{token_id}"
@@ -35,9 +35,7 @@ async def _view(call: Call, user: User, detail: TokenDetail) -> dict[str, Any]:
     return call.rooms.views.token(detail, user, sorted(grant.scopes))
 
 
-@operation(
-    "GET", TOKENS, "List a user's tokens", answers={200: models.TokenList}, errors=(403, 404)
-)
+@operation("GET", TOKENS, "List a user's tokens", answers={200: models.TokenList})
 async def list_tokens(call: Call) -> Response:
     """All tokens of a user, those of OAuth clients included."""
     user = await _owner(call, "GET", TOKENS)
@@ -50,14 +48,14 @@ async def list_tokens(call: Call) -> Response:
     TOKENS,
     "Create a token",
     auth="optional",
-    body=models.TokenRequest,
-    answers={201: models.Token},
-    errors=(400, 403),
+    body=requests.TokenRequest,
+    answers={201: models.NewToken},
+    errors=(403,),
 )
 async def create_token(call: Call) -> Response:
     """A new token; its secret is in the answer, and nowhere else ever again."""
     await identify(call)
-    body = await read_body(call, models.TokenRequest, "token") or models.TokenRequest()
+    body = await read_body(call, requests.TokenRequest, "token") or requests.TokenRequest()
     name = call.params["name"]
     if not call.caller.known:
         user = await _signed_in(call, body)
@@ -88,7 +86,7 @@ async def create_token(call: Call) -> Response:
     return as_json({**model, "token": made.secret}, 201)
 
 
-async def _signed_in(call: Call, body: models.TokenRequest) -> User:
+async def _signed_in(call: Call, body: requests.TokenRequest) -> User:
     """Who signs in with the login data in the body. Any failure reads the same."""
     if body.auth is None:
         raise NotAuthenticated
@@ -102,7 +100,7 @@ async def _signed_in(call: Call, body: models.TokenRequest) -> User:
     raise Forbidden("Sign-in failed")
 
 
-@operation("GET", TOKEN, "One token", answers={200: models.Token}, errors=(403, 404))
+@operation("GET", TOKEN, "One token", answers={200: models.Token})
 async def get_token(call: Call) -> Response:
     """A token, without its secret."""
     user = await _owner(call, "GET", TOKEN)
@@ -113,7 +111,7 @@ async def _token(call: Call, user: User) -> TokenDetail:
     return await call.rooms.tokens.get(user, call.params["token_id"])
 
 
-@operation("DELETE", TOKEN, "Revoke a token", answers={204: None}, errors=(403, 404))
+@operation("DELETE", TOKEN, "Revoke a token", answers={204: None})
 async def revoke_token(call: Call) -> Response:
     """End a token; one of an OAuth client takes that client's others along."""
     user = await _owner(call, "DELETE", TOKEN)

@@ -18,10 +18,14 @@ from perijove.web.api.paging import PARAMETERS, flag, page_of
 from perijove.web.call import Call
 from perijove.web.preferences import applied, preferred_wait_s
 from perijove.web.views import as_json, empty
-from perijove.wire import models
+from perijove.wire import models, requests
 
 USER = "/users/{name}"
-STOPPED = Parameter("include_stopped_servers", "boolean", "show stopped servers as well")
+STOPPED = Parameter(
+    "include_stopped_servers", "string", "stopped servers as well, unless 0 or false"
+)
+STATES = ("active", "ready", "inactive")
+SORTS = ("id", "name", "last_activity")
 
 
 def _view(call: Call, detail: UserDetail, auth_state: Any = None) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def _view(call: Call, detail: UserDetail, auth_state: Any = None) -> dict[str, A
     )
 
 
-@operation("GET", "/user", "Who calls", answers={200: models.Identity}, errors=(403,))
+@operation("GET", "/user", "Who calls", answers={200: models.UserIdentity | models.ServiceIdentity})
 async def who_am_i(call: Call) -> Response:
     """The caller, and what the credential may do."""
     caller, rooms = call.caller, call.rooms
@@ -58,23 +62,32 @@ async def who_am_i(call: Call) -> Response:
     "/users",
     "List users",
     query=(
-        Parameter("state", "string", "active, inactive or ready"),
+        Parameter(
+            "state",
+            "string",
+            "users with a server that runs or starts, with a ready one, with none; empty: all",
+            choices=(*STATES, ""),
+        ),
         Parameter("name_filter", "string", "part of the name, in any case"),
-        Parameter("sort", "string", "id, name or last_activity; - in front: descending"),
+        Parameter(
+            "sort",
+            "string",
+            "- in front: descending; missing: id",
+            choices=(*SORTS, *(f"-{name}" for name in SORTS)),
+        ),
         *PARAMETERS,
         STOPPED,
     ),
     answers={200: list[models.User] | models.UserPage},
-    errors=(400, 403),
 )
 async def list_users(call: Call) -> Response:
     """The users that the caller may see, a page at a time."""
     rows = call.visible(OPERATIONS["GET /users"].needs, "user")
     page = page_of(call)
     query = UserQuery(
-        state=call.argument("state"),
+        state=call.argument("state") or None,
         name_filter=call.argument("name_filter") or "",
-        sort=call.argument("sort") or "id",
+        sort=call.argument("sort", "id") or "",
         offset=page.offset,
         limit=page.limit,
     )
@@ -87,13 +100,14 @@ async def list_users(call: Call) -> Response:
     "POST",
     "/users",
     "Create users",
-    body=models.UsersRequest,
+    body=requests.UsersRequest,
+    body_required=True,
     answers={201: list[models.User]},
-    errors=(400, 403, 409),
+    errors=(409,),
 )
 async def create_users(call: Call) -> Response:
     """Several accounts at once; names that exist already are skipped."""
-    body = await read_body(call, models.UsersRequest, "user")
+    body = await read_body(call, requests.UsersRequest, "user")
     names = (body.usernames if body else None) or []
     targets = [Target.of_user(name) for name in names]
     raise_if_denied(decide_each(call.caller.grant, OPERATIONS["POST /users"].needs, targets))
@@ -115,7 +129,6 @@ async def _require(call: Call, method: str, path: str = USER) -> str:
     "One user",
     query=(STOPPED,),
     answers={200: models.User},
-    errors=(403, 404),
 )
 async def get_user(call: Call) -> Response:
     """A user, with the fields that the caller may read."""
@@ -130,14 +143,14 @@ async def get_user(call: Call) -> Response:
     "POST",
     USER,
     "Create a user",
-    body=models.UserFields,
+    body=requests.UserFields,
     answers={201: models.User},
-    errors=(400, 403, 409),
+    errors=(409,),
 )
 async def create_user(call: Call) -> Response:
     """One account."""
     name = await _require(call, "POST")
-    body = await read_body(call, models.UserFields, "user") or models.UserFields()
+    body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
     made = await call.rooms.users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
     return as_json(_view(call, made[0]), 201)
 
@@ -146,14 +159,14 @@ async def create_user(call: Call) -> Response:
     "PUT",
     USER,
     "Make sure that a user exists",
-    body=models.UserFields,
+    body=requests.UserFields,
     answers={200: models.User, 201: models.User},
-    errors=(400, 403, 409),
+    errors=(409,),
 )
 async def ensure_user(call: Call) -> Response:
     """The account, made if it was missing; repeating the request changes nothing."""
     name = await _require(call, "PUT")
-    body = await read_body(call, models.UserFields, "user") or models.UserFields()
+    body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
     users = call.rooms.users
     try:
         (detail,) = await users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
@@ -169,14 +182,15 @@ async def ensure_user(call: Call) -> Response:
     "PATCH",
     USER,
     "Edit a user",
-    body=models.UserChange,
+    body=requests.UserChange,
+    body_required=True,
     answers={200: models.User},
-    errors=(400, 403, 404, 409),
+    errors=(409,),
 )
 async def edit_user(call: Call) -> Response:
     """Another name, other rights, or another auth_state."""
     name = await _require(call, "PATCH")
-    body = await read_body(call, models.UserChange, "user")
+    body = await read_body(call, requests.UserChange, "user")
     if body is None:
         raise InvalidInput("The body must name what to change: name, admin, auth_state")
     given = body.model_fields_set
@@ -198,7 +212,7 @@ async def edit_user(call: Call) -> Response:
     "Delete a user",
     header=(WAIT,),
     answers={202: None, 204: None},
-    errors=(400, 403, 404),
+    refusals=True,
 )
 async def delete_user(call: Call) -> Response:
     """Stop the user's servers and delete the account. 202: a server is still stopping."""
@@ -221,18 +235,18 @@ async def delete_user(call: Call) -> Response:
     "POST",
     f"{USER}/activity",
     "Report activity",
-    body=models.ActivityRequest,
+    body=requests.ActivityRequest,
+    body_required=True,
     answers={200: None},
-    errors=(400, 403, 404),
 )
 async def report_activity(call: Call) -> Response:
     """When a user and its servers were last active; earlier moments are ignored."""
     name = await _require(call, "POST", f"{USER}/activity")
-    body = await read_body(call, models.ActivityRequest, "activity")
-    if body is None or not body.model_fields_set:
+    body = await read_body(call, requests.ActivityRequest, "activity")
+    if body is None or not (body.last_activity or body.servers):
         raise InvalidInput("The body must have last_activity, servers, or both")
     servers = {key: _moment(entry.last_activity) for key, entry in (body.servers or {}).items()}
-    moment = _moment(body.last_activity) if body.last_activity is not None else None
+    moment = _moment(body.last_activity) if body.last_activity else None
     await call.rooms.activity.report(name, moment, servers)
     return empty(200)
 
@@ -249,7 +263,6 @@ def _moment(text: str) -> datetime:
     f"{USER}/admin-access",
     "Nothing (kept for old clients)",
     answers={200: None},
-    errors=(403, 404),
     deprecated=True,
 )
 async def grant_admin_access(call: Call) -> Response:

@@ -12,12 +12,12 @@ from perijove.domain.errors import InvalidInput
 from perijove.oauth.consent import Consent
 from perijove.oauth.provider import Redirect
 from perijove.people.sessions import SignedIn
-from perijove.web.api.operations import FORM, Parameter, operation
+from perijove.web.api.operations import FORM, PAGE, Parameter, operation
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.pages.page import check_form, look, render, to_login
-from perijove.web.problems import json_problem
-from perijove.wire import models
+from perijove.web.views import as_json
+from perijove.wire import models, requests
 
 MAX_TOKEN_FORM_BYTES = 64 * 1024
 
@@ -40,8 +40,9 @@ ARRIVAL = (
     "Ask a person to let an OAuth client in",
     auth="page",
     query=ARRIVAL,
-    answers={200: str, 302: None},
-    errors=(400, 403),
+    answers={200: PAGE, 302: None},
+    errors=(403,),
+    explained=True,
     tag="oauth2",
 )
 async def show_authorize(call: Call) -> Response:
@@ -102,10 +103,11 @@ def _back(call: Call, answer: Redirect, visitor: SignedIn) -> Response:
     "Let an OAuth client in",
     auth="page",
     query=ARRIVAL,
-    body=models.OAuthConsent,
+    body=requests.OAuthConsent,
     body_type=FORM,
     answers={302: None},
-    errors=(400, 403),
+    errors=(403,),
+    explained=True,
     tag="oauth2",
 )
 async def submit_authorize(call: Call) -> Response:
@@ -125,7 +127,8 @@ async def submit_authorize(call: Call) -> Response:
     "/oauth2/token",
     "Exchange a code for an access token",
     auth="none",
-    body=models.OAuthExchange,
+    body=requests.OAuthExchange,
+    body_required=True,
     body_type=FORM,
     answers={200: models.OAuthToken, 400: models.OAuthProblem, 401: models.OAuthProblem},
     tag="oauth2",
@@ -134,14 +137,22 @@ async def issue_token(call: Call) -> Response:
     """POST /hub/api/oauth2/token: a client exchanges its code."""
     kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        return json_problem(400, "The body must be application/x-www-form-urlencoded")
+        return _invalid("The body must be application/x-www-form-urlencoded")
     try:
         body = (await call.body(MAX_TOKEN_FORM_BYTES)).decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidInput("The form is not UTF-8") from None
+        return _invalid("The form is not UTF-8")
+    except InvalidInput as error:
+        return _invalid(error.message)
     headers = {"Authorization": call.request.headers.get("authorization", "")}
     answer = await call.rooms.provider.exchange(body, headers)
     response = Response(answer.body, answer.status)
     for name, value in answer.headers.items():
         response.headers[name] = value
     return response
+
+
+def _invalid(why: str) -> Response:
+    """The answer to a request that is none (RFC 6749, section 5.2)."""
+    headers = {"cache-control": "no-store", "pragma": "no-cache"}
+    return as_json({"error": "invalid_request", "error_description": why}, 400, headers)
