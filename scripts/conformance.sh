@@ -5,7 +5,8 @@
 #   scripts/conformance.sh --real "perijove singleuser"       the real-server area with that command
 #   HUB_CMD=... scripts/conformance.sh --no-ratchet [pytest arguments]   any hub, no comparison
 #
-# Uses .venv if it exists, so `make test` needs no second environment; reports go to .cache/conformance/.
+# Uses .venv if it exists, so `make test` needs no second environment; reports go to .cache/conformance/. With it,
+# everything that the hubs' REST API answers is held against the OpenAPI document as well.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
@@ -36,8 +37,22 @@ if [ "${1:-}" = --real ]; then
 fi
 report=$reports/$name.json
 rm -f "$report"
+exchanges=
+if [ -z "${HUB_CMD:-}" ] && [ -x "$root/.venv/bin/perijove" ]; then
+    exchanges=$reports/$name-exchanges
+    rm -rf "$exchanges"
+    mkdir "$exchanges"
+    PERIJOVE_TEST_EXCHANGES=$exchanges
+    HUB_CMD="'$root/.venv/bin/python' '$root/tests/recorded_hub.py'"
+    export PERIJOVE_TEST_EXCHANGES HUB_CMD
+fi
 status=0
 "$root/tests/conformance/run.sh" "$@" --report "$report" || status=$?
 # 1 means that some cases failed, which is the ratchet's business; anything else is an error.
 [ "$status" -le 1 ] || exit "$status"
-exec python3 "$root/scripts/check_ratchet.py" "$report"
+status=0
+python3 "$root/scripts/check_ratchet.py" "$report" || status=$?
+if [ -n "$exchanges" ]; then
+    "$root/.venv/bin/python" "$root/tests/check_exchanges.py" "$exchanges" || status=$?
+fi
+exit "$status"

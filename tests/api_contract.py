@@ -68,6 +68,15 @@ class Contract:
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)
 
+    @property
+    def operations(self) -> set[str]:
+        """Every operation of the document."""
+        return {
+            f"{method.upper()} {path}"
+            for path, methods in self.document["paths"].items()
+            for method in methods
+        }
+
     def faults(self, exchange: Exchange) -> list[str]:
         """What is wrong with an exchange; empty when it is as documented."""
         path = next((path for pattern, path in self._paths if pattern.match(exchange.path)), None)

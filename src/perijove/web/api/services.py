@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from perijove.access.decide import Target
 from perijove.access.operations import OPERATIONS
-from perijove.domain.errors import InvalidInput, NotFound, PluginError
+from perijove.domain.errors import Conflict, InvalidInput, NotFound, PluginError
 from perijove.domain.users import Service
 from perijove.people.grants import owner_of
 from perijove.people.users import guard
@@ -67,6 +67,8 @@ async def get_service(call: Call) -> Response:
 async def add_service(call: Call) -> Response:
     """A service that runs elsewhere, kept across restarts; it gets no more than the caller has."""
     name = await _require(call, "POST")
+    if await call.rooms.registry.find(name) is not None:
+        raise Conflict(f"Service {name!r} already exists")
     body = await read_body(call, requests.ServiceRequest, "service")
     if body is None or not body.model_fields_set:
         raise InvalidInput("The body must describe the service, as in {'url': 'http://...'}")
