@@ -59,7 +59,11 @@ class NotFound(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """The thing exists, but this verb does not fit it."""
+    """The thing exists, but this verb does not fit it; ``allowed`` do."""
+
+    def __init__(self, message: str, allowed: tuple[str, ...] = ("GET", "HEAD")) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class Conflict(CallerError):

@@ -327,8 +327,11 @@ class ProxyPort(Protocol):
         """The hub's routes as the proxy has them; data may hold ``last_activity``."""
         ...
 
-    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
-        """Reach the proxy's API elsewhere, or with another token; None: as before."""
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> dict[str, str | None]:
+        """Reach the proxy's API elsewhere, or with another token; None: as before.
+
+        The arguments that undo it. Raises PluginError.
+        """
         ...
 
     def validate_routespec(self, routespec: str) -> str:

@@ -81,12 +81,12 @@ class Users:
 
         Raises InvalidInput for an unknown state or sort.
         """
-        if not storable(query.name_filter):
-            return [], 0
         if query.state is not None and query.state not in user_store.STATES:
             raise InvalidInput(f"state must be one of {', '.join(user_store.STATES)}")
         if query.sort.removeprefix("-") not in user_store.SORTS:
             raise InvalidInput(f"sort must be one of {', '.join(user_store.SORTS)}, or -NAME")
+        if not storable(query.name_filter):
+            return [], 0
         if query.sort.removeprefix("-") == "last_activity":
             await self._activity.flush()
         found, total = await self._database.read(lambda c: user_store.page(c, query, rows))

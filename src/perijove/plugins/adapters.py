@@ -293,15 +293,21 @@ class ProxyAdapter:
                 for spec, entry in found.items()
             }
 
-    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
-        """Reach the proxy's API elsewhere, or with another token; None: as before."""
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> dict[str, str | None]:
+        """Reach the proxy's API elsewhere, or with another token; None: as before.
+
+        The arguments that undo it. Raises PluginError.
+        """
+        before: dict[str, str | None] = {"api_url": None, "auth_token": None}
         for name, value in (("api_url", api_url), ("auth_token", auth_token)):
             if value is None:
                 continue
             if not self.proxy.has_trait(name):
                 raise PluginError(self.class_name, "reconfigure", f"it has no {name}")
             with blaming(self.class_name, "reconfigure"):
+                before[name] = getattr(self.proxy, name)
                 setattr(self.proxy, name, value)
+        return before
 
     def validate_routespec(self, routespec: str) -> str:
         """The routespec in the proxy's form. Raises ConfigError."""

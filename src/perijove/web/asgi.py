@@ -163,8 +163,14 @@ def _endpoint(match: Match, method: str) -> Endpoint | None:
     if endpoint is None and method == "HEAD":
         endpoint = match.endpoints.get("GET")
     if endpoint is None and method != "OPTIONS":
-        raise MethodNotAllowed(f"Method {method} is not supported here")
+        raise MethodNotAllowed(f"Method {method} is not supported here", _allowed(match))
     return endpoint
+
+
+def _allowed(match: Match) -> tuple[str, ...]:
+    """The methods that a path answers (RFC 9110, section 10.2.1)."""
+    also = ("HEAD", "OPTIONS") if "GET" in match.endpoints else ("OPTIONS",)
+    return (*match.endpoints, *also)
 
 
 def _raw_path(scope: Scope) -> str:

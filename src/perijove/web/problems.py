@@ -67,6 +67,8 @@ def headers_of(error: Exception) -> dict[str, str]:
     """Headers that the error asks for."""
     if isinstance(error, errors.TooMany) and error.retry_after_s is not None:
         return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, errors.MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
     if isinstance(error, (errors.Refusal, errors.StartFailed)):
         return dict(error.headers)
     if isinstance(error, HTTPException) and error.headers:

@@ -6,7 +6,7 @@ names the key. A few ignore unknown keys, since clients of JupyterHub send some.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perijove.wire.fields import Json, Missable
 
@@ -14,8 +14,27 @@ MAX_NAME = 255
 MAX_TOKEN_LIFE_S = 3162240000
 """About a hundred years."""
 
+
+def _whole(value: object) -> object:
+    """To JSON Schema, 60.0 is an integer, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Seconds = Annotated[int, BeforeValidator(_whole)]
 Scopes = Annotated[list[str], Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+# No slash or control character, no space at either end, not dots alone. The authenticator may
+# be stricter, or know better.
+NewName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_NAME,
+        json_schema_extra={
+            "pattern": r"^(?!\s)(?!(?:\.|%2[eE])+$)[^\x00-\x1f\x7f/]+(?<!\s)$",
+        },
+    ),
+]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 # Checked by the handlers, which have better words for it.
 _EMPTY = Field(json_schema_extra={"maxItems": 0})
@@ -52,13 +71,13 @@ class UsersRequest(UserFields):
 
     model_config = ConfigDict(json_schema_extra={"required": ["usernames"]})
 
-    usernames: Missable[Annotated[list[Name], _NOT_EMPTY]] = None
+    usernames: Missable[Annotated[list[NewName], _NOT_EMPTY]] = None
 
 
 class UserChange(Request):
     """Changes to a user; missing: unchanged."""
 
-    name: Missable[Name] = None
+    name: Missable[NewName] = None
     admin: Missable[bool] = None
     auth_state: Annotated[Json | None, Field(description="null: forget it")] = None
 
@@ -108,7 +127,8 @@ class TokenRequest(Request):
 
     note: Annotated[str, Field(max_length=1023)] | None = None
     expires_in: (
-        Annotated[int, Field(ge=1, le=MAX_TOKEN_LIFE_S, description="seconds; null: never")] | None
+        Annotated[Seconds, Field(ge=1, le=MAX_TOKEN_LIFE_S, description="seconds; null: never")]
+        | None
     ) = None
     scopes: Scopes | None = None
     roles: list[str] | None = None
@@ -230,7 +250,7 @@ class ShareCodeRequest(Request):
 
     scopes: Scopes | None = None
     expires_in: Missable[
-        Annotated[int, Field(ge=60, le=31536000, description="seconds; missing: a day")]
+        Annotated[Seconds, Field(ge=60, le=31536000, description="seconds; missing: a day")]
     ] = None
 
 

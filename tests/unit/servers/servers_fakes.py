@@ -297,8 +297,9 @@ class FakeProxy:
             raise self.error
         return dict(self.table)
 
-    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> dict[str, str | None]:
         """Nothing to do."""
+        return {"api_url": None, "auth_token": None}
 
     def validate_routespec(self, routespec: str) -> str:
         return routespec

@@ -96,6 +96,11 @@ def test_headers_of_errors_go_along() -> None:
     }
 
 
+async def test_a_wrong_method_is_answered_with_those_that_fit() -> None:
+    response, _ = await answer(errors.MethodNotAllowed("x", ("PUT", "OPTIONS")), "/hub/api/x")
+    assert response.headers["allow"] == "PUT, OPTIONS"
+
+
 async def test_pages_answer_errors_with_pages_and_keep_the_headers() -> None:
     response, body = await answer(errors.TooMany("x", 30), "/hub/spawn")
     assert (response.status_code, body) == (429, b"page 429")

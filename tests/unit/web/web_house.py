@@ -42,14 +42,15 @@ c.JupyterHub.services = [{{"name": "root", "api_token": {ROOT!r}, "admin": True}
 
 @dataclass
 class RecordingProxy:
-    """Remembers its routes; can be made to fail."""
+    """Remembers its routes; answers at ``address`` alone, unless it is down."""
 
     table: dict[str, Route] = field(default_factory=dict)
     down: bool = False
-    moved_to: tuple[str | None, str | None] | None = None
+    address: str = "http://proxy.test"
+    asked_at: str = "http://proxy.test"
 
     def _must_be_up(self) -> None:
-        if self.down:
+        if self.down or self.asked_at != self.address:
             raise PluginError("RecordingProxy", "add_route", "it is down")
 
     async def add_route(self, route: Route) -> None:
@@ -64,8 +65,10 @@ class RecordingProxy:
         self._must_be_up()
         return dict(self.table)
 
-    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> None:
-        self.moved_to = (api_url, auth_token)
+    def reconfigure(self, *, api_url: str | None, auth_token: str | None) -> dict[str, str | None]:
+        before = self.asked_at
+        self.asked_at = api_url or before
+        return {"api_url": before, "auth_token": None}
 
 
 async def nothing_wanted() -> Desired:

@@ -179,6 +179,9 @@ def _operation(declared: Declared, path: str) -> Json:
         }
     entry["responses"] = _responses(declared)
     entry["security"] = _SECURITY[declared.auth]
+    if declared.auth == "page" and declared.method == "GET":
+        # Strangers are sent to sign in, and come back.
+        entry["security"] = [*entry["security"], {}]
     entry["x-scopes"] = list(declared.scopes)
     if declared.deprecated:
         entry["deprecated"] = True

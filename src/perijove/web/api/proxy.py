@@ -1,15 +1,19 @@
 """The proxy's table, seen through the hub."""
 
+import logging
+
 from starlette.responses import Response
 
 from perijove.access.decide import THE_HUB
 from perijove.access.operations import OPERATIONS
-from perijove.domain.errors import InvalidInput
+from perijove.domain.errors import InvalidInput, PluginError
 from perijove.web.api.operations import operation, read_body
 from perijove.web.api.paging import PARAMETERS, page_of
 from perijove.web.call import Call
 from perijove.web.views import as_json, empty
 from perijove.wire import models, requests
+
+log = logging.getLogger("perijove.web")
 
 NEEDS = OPERATIONS["GET /proxy"].needs
 
@@ -55,11 +59,23 @@ async def check_routes(call: Call) -> Response:
     answers={200: None},
 )
 async def move_proxy(call: Call) -> Response:
-    """Talk to the proxy at another address or with another token from now on."""
+    """Talk to the proxy at another address or with another token from now on.
+
+    400 when no proxy answers there: then it stays with the old address.
+    """
     await call.require(NEEDS, THE_HUB)
     body = await read_body(call, requests.ProxyChange, "proxy")
     if body is None:
         raise InvalidInput("The body must be a JSON object with api_url or auth_token")
-    call.rooms.proxy.reconfigure(api_url=body.api_url, auth_token=body.auth_token)
-    await call.rooms.reconciler.check()
+    if body.api_url is None and body.auth_token is None:
+        await call.rooms.reconciler.check()
+        return empty(200)
+    undo: dict[str, str | None] = {"api_url": None, "auth_token": None}
+    try:
+        undo = call.rooms.proxy.reconfigure(api_url=body.api_url, auth_token=body.auth_token)
+        await call.rooms.reconciler.check()
+    except PluginError as error:
+        call.rooms.proxy.reconfigure(**undo)
+        log.warning("The proxy stays where it was: %s", error)
+        raise InvalidInput("No proxy answers there with this token; nothing has changed") from error
     return empty(200)
