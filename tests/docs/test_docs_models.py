@@ -23,7 +23,10 @@ PLAIN = {
     "null": {"type": "null"},
 }
 
-OWN = {"InfoDetail", "OAuthProblem", "NoShare", "Message", "TokenList"}
+OWN = {
+    *("InfoDetail", "OAuthProblem", "NoShare", "Message", "TokenList"),
+    *("ServerEvent", "ServerSnapshot"),
+}
 """Models of answers whose fields the facts do not list, or that are tested by name elsewhere."""
 
 

@@ -20,7 +20,6 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Seconds = Annotated[int, BeforeValidator(_whole)]
 Scopes = Annotated[list[str], Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 # No slash or control character, no space at either end, not dots alone. The authenticator may
@@ -127,7 +126,11 @@ class TokenRequest(Request):
 
     note: Annotated[str, Field(max_length=1023)] | None = None
     expires_in: (
-        Annotated[Seconds, Field(ge=1, le=MAX_TOKEN_LIFE_S, description="seconds; null: never")]
+        Annotated[
+            int,
+            Field(ge=1, le=MAX_TOKEN_LIFE_S, description="seconds; null: never"),
+            BeforeValidator(_whole),
+        ]
         | None
     ) = None
     scopes: Scopes | None = None
@@ -250,7 +253,11 @@ class ShareCodeRequest(Request):
 
     scopes: Scopes | None = None
     expires_in: Missable[
-        Annotated[Seconds, Field(ge=60, le=31536000, description="seconds; missing: a day")]
+        Annotated[
+            int,
+            Field(ge=60, le=31536000, description="seconds; missing: a day"),
+            BeforeValidator(_whole),
+        ]
     ] = None
 
 

@@ -335,7 +335,7 @@ def _models() -> set[type[BaseModel]]:
 
 def _models_in(answer: Any) -> set[type[BaseModel]]:
     if isinstance(answer, Text):
-        return {answer.event} if answer.event is not None else set()
+        return _models_in(answer.event) if answer.event is not None else set()
     if isinstance(answer, type) and issubclass(answer, BaseModel):
         return {answer}
     return set[type[BaseModel]]().union(*(_models_in(part) for part in get_args(answer)))

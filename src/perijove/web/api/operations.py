@@ -95,7 +95,7 @@ class Declared:
         return (self.path, *self.also)
 
 
-_LISTS: frozenset[Aim] = frozenset({"users", "groups", "services"})
+_LISTS: frozenset[Aim] = frozenset({"users", "groups", "services", "servers"})
 """Who may see only some of them gets those, and no error."""
 
 DECLARED: list[Declared] = []
@@ -177,7 +177,8 @@ def _implied_errors(
 ) -> set[int]:
     """Statuses that follow from what an operation takes, and from whom."""
     found = set()
-    if takes_input or any(map(names_in, paths)):
+    if auth != "none" or takes_input or any(map(names_in, paths)):
+        # An authenticator that is asked about a person wants a well-formed request.
         found.add(400)
     if auth in ("any", "token"):
         found.add(403)
