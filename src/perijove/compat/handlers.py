@@ -233,7 +233,7 @@ def _log(handler: RequestHandler) -> None:
     kind = type(handler)
     label = f"{kind.__module__}.{kind.__name__}"
     status = handler.get_status()
-    metrics.REQUEST_DURATION.labels(request.method, label, str(status)).observe(took_s)
+    metrics.request_duration(request.method or "", label, status).observe(took_s)
     user = handler.current_user if isinstance(handler, BaseHandler) else None
     log_request(
         handler.settings["log"],

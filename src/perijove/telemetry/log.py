@@ -14,11 +14,12 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from logging.config import dictConfig
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import Any, NamedTuple, TextIO
 
 from perijove.domain.settings import LogSettings
+from perijove.telemetry.console import ConsoleHandler
 
 LOG_FORMAT = (
     "%(color)s[%(levelname)1.1s %(asctime)s.%(msecs).03d %(name)s %(module)s:%(lineno)d]"
@@ -66,11 +67,14 @@ _ESCAPES = {
 } | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 """Control characters, line separators, and marks that turn the direction of writing."""
 
-_SECRET_KEY = r"(?:token|auth|key|code|state|_xsrf|passw|secret|otp|ticket|saml)"
+_SECRET_KEYS = (
+    *("token", "auth", "key", "code", "state", "_xsrf", "passw", "secret", "otp", "ticket", "saml"),
+)
+_SECRET_KEY = f"(?:{'|'.join(_SECRET_KEYS)})"
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # A parameter of a URL, or of a URL inside another one's parameter (%3Fcode%3D...).
     (
-        ("=", "%3D", "%3d"),
+        _SECRET_KEYS,
         re.compile(
             rf"((?:[?&#;]|%(?:25)*(?:3F|26|23))[\w.\-\[\]]*{_SECRET_KEY}[\w.\-\[\]]*"
             r"(?:=|%(?:25)*3D))[^&\s\"'<>#]+",
@@ -86,23 +90,26 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # User and password in front of a host: database URLs, mostly.
     (("://",), re.compile(r"(://[^\s/:@?#]*):[^\s/@]+@"), rf"\1:{SECRET}@"),
     (
-        ("oken", "earer", "asic", "OKEN", "EARER", "ASIC"),
+        ("token", "bearer", "basic"),
         re.compile(r"\b(token|bearer|basic)(\s+)[\w.~+/=\-]{16,}", re.IGNORECASE),
         rf"\1\2{SECRET}",
     ),
     # A cookie value signed by this hub.
     (("2|1:0|",), re.compile(r"2\|1:0\|[^\s;,\"']+"), SECRET),
 )
-"""What a text must contain to be looked at, what is a secret, and what takes its place."""
+"""What a text must hold, in any case, to be looked at; what is a secret; what takes its place."""
 
 _BARE_HEADERS = frozenset({"x-xsrftoken", "x-csrftoken", "x-auth-token", "x-api-key"})
 
 
 def scrub_text(text: str) -> str:
     """The text without the secrets that can be told by their form."""
+    lowered = text.lower()
     for hints, pattern, replacement in _PATTERNS:
-        if any(hint in text for hint in hints):
-            text = pattern.sub(replacement, text)
+        for hint in hints:
+            if hint in lowered:
+                text = pattern.sub(replacement, text)
+                break
     return text
 
 
@@ -156,6 +163,15 @@ class LogFormatter(logging.Formatter):
     ) -> None:
         super().__init__(format or LOG_FORMAT, date_format or DATE_FORMAT)
         self._colour = colour
+        self._second: tuple[int, str] = (-1, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The time to the second, worked out once for all lines of that second."""
+        second = int(record.created)
+        known = self._second
+        if known[0] != second:
+            known = self._second = (second, super().formatTime(record, datefmt))
+        return known[1]
 
     def format(self, record: logging.LogRecord) -> str:
         """The line or lines for this record."""
@@ -196,7 +212,7 @@ def set_up_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stderr
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
-    console = logging.StreamHandler(stream)
+    console = ConsoleHandler(stream)
     console.setFormatter(LogFormatter(settings.format, settings.date_format, colour=colour))
     extra = list(settings.handlers)
     if settings.file:
@@ -237,7 +253,7 @@ def _with_overrides(settings: LogSettings) -> dict[str, Any]:
         },
         "handlers": {
             "console": {
-                "class": "logging.StreamHandler",
+                "class": "perijove.telemetry.console.ConsoleHandler",
                 "formatter": "console",
                 "stream": "ext://sys.stderr",
             }
@@ -278,11 +294,11 @@ def _remove_installed(keep: tuple[logging.Handler, ...]) -> None:
     _installed.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLine:
+class RequestLine(NamedTuple):
     """One answered request. ``quiet``: static files and health checks.
 
-    ``location`` is where it was redirected to, ``headers`` those of the request.
+    ``location`` is where it was redirected to; ``headers`` are those of a request that
+    failed.
     """
 
     method: str
@@ -293,7 +309,7 @@ class RequestLine:
     ip: str = ""
     location: str = ""
     quiet: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 SLOW_S = 1.0
@@ -306,9 +322,8 @@ def log_request(logger: logging.Logger, line: RequestLine) -> None:
     if not logger.isEnabledFor(level):
         return
     target = f" -> {scrub_url(line.location)}" if line.location else ""
-    logger.log(
-        level,
-        "%d %s %s%s (%s@%s) %.2fms",
+    text = "%d %s %s%s (%s@%s) %.2fms"
+    args = (
         line.status,
         line.method,
         scrub_url(line.uri),
@@ -317,8 +332,13 @@ def log_request(logger: logging.Logger, line: RequestLine) -> None:
         line.ip,
         line.duration_s * 1000,
     )
+    # Said from here each time: to walk the stack for the caller's name costs as much as the line.
+    logger.handle(logger.makeRecord(logger.name, level, *_HERE, text, args, None, "log_request"))
     if line.status >= 500 and line.status not in {502, 503}:
         logger.log(level, "%s", json.dumps(scrub_headers(line.headers), indent=None))
+
+
+_HERE = (__file__, log_request.__code__.co_firstlineno)
 
 
 def _request_level(line: RequestLine) -> int:

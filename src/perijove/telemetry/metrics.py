@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -117,6 +118,12 @@ POLL_RUNNING = SERVER_POLL_DURATION.labels("ServerPollStatus.running")
 POLL_STOPPED = SERVER_POLL_DURATION.labels("ServerPollStatus.stopped")
 LOGIN_SUCCESS = "LoginStatus.success"
 LOGIN_FAILURE = "LoginStatus.failure"
+
+
+@lru_cache(maxsize=4096)
+def request_duration(method: str, handler: str, status: int) -> Histogram:
+    """Where the duration of requests with this outcome is observed (looking it up is slow)."""
+    return REQUEST_DURATION.labels(method, handler, str(status))
 
 
 @contextmanager

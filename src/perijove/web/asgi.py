@@ -19,6 +19,7 @@ from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
 from perijove.telemetry import metrics
 from perijove.telemetry.log import RequestLine, log_request
+from perijove.web.call import CALLER_NAME, header_of
 from perijove.web.cors import Cors
 from perijove.web.problems import Problems
 from perijove.web.routing import Endpoint, Match, Routes
@@ -28,6 +29,7 @@ log = logging.getLogger("perijove.web")
 PLUGIN_COOKIES = "perijove.cookies"
 """Where an authenticator's cookies wait that it set while the hub answered a sign-in."""
 
+RawHeader = tuple[bytes, bytes]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -69,8 +71,8 @@ class HubApplication:
         self._make_call = make_call
         self._outside = outside
         self._cors = cors
-        self._page_headers = page_headers
-        self._api_headers = _api_headers(page_headers)
+        self._page_headers = _encoded(page_headers)
+        self._api_headers = _encoded(_api_headers(page_headers))
         self._forwarded = forwarded
         self.guests = guests
 
@@ -88,30 +90,31 @@ class HubApplication:
         began = time.perf_counter()
         request = Request(scope, receive)
         response, label = await self._answer(request, raw_path)
-        self._finish(request, response)
+        self._finish(scope, response)
         try:
             await response(scope, receive, send)
         except (ClientDisconnect, OSError):
             log.debug("The client left before the answer was complete")
         took_s = time.perf_counter() - began
-        code = str(response.status_code)
-        metrics.REQUEST_DURATION.labels(request.method, label, code).observe(took_s)
+        metrics.request_duration(scope["method"], label, response.status_code).observe(took_s)
         self._log(request, response, raw_path, took_s)
 
     def _log(self, request: Request, response: Response, raw_path: str, took_s: float) -> None:
-        query = request.scope.get("query_string", b"").decode("latin-1")
+        scope = request.scope
+        query = scope["query_string"].decode("latin-1")
+        client = scope.get("client")
         log_request(
             log,
             RequestLine(
-                method=request.method,
+                method=scope["method"],
                 uri=f"{raw_path}?{query}" if query else raw_path,
                 status=response.status_code,
                 duration_s=took_s,
-                user=getattr(request.state, "caller_name", ""),
-                ip=request.client.host if request.client else "",
-                location=response.headers.get("location", ""),
+                user=scope.get("state", {}).get(CALLER_NAME, ""),
+                ip=client[0] if client else "",
+                location=header_of(response.raw_headers, b"location"),
                 quiet=raw_path.endswith("/health") or "/static/" in raw_path,
-                headers=request.headers,
+                headers=request.headers if response.status_code >= 500 else {},
             ),
         )
 
@@ -133,27 +136,30 @@ class HubApplication:
         except Exception as error:
             return await self._problems.handle(request, error), label
 
-    def _finish(self, request: Request, response: Response) -> None:
+    def _finish(self, scope: Scope, response: Response) -> None:
         """The headers that every answer has; entity tags for small answers of the API."""
-        is_api = self._problems.is_api(request.scope)
-        headers = self._api_headers if is_api else self._page_headers
-        for name, value in headers.items():
-            if name not in response.headers:
-                response.headers[name] = value
-        if is_api:
-            self._cors.mark(request, response)
-        for cookie in request.scope.get(PLUGIN_COOKIES, ()):
-            response.headers.append("set-cookie", cookie)
+        is_api = self._problems.is_api(scope)
+        headers = response.raw_headers
+        present = {name for name, _ in headers}
+        common = self._api_headers if is_api else self._page_headers
+        headers += [header for header in common if header[0] not in present]
+        if is_api and self._cors.enabled:
+            self._cors.mark(Request(scope), response)
+        for cookie in scope.get(PLUGIN_COOKIES, ()):
+            headers.append((b"set-cookie", cookie.encode("latin-1")))
         body = getattr(response, "body", None)
-        if is_api and response.status_code == 200 and request.method == "GET" and body:
+        if not body:
+            return
+        method = scope["method"]
+        if is_api and method == "GET" and response.status_code == 200:
             # An entity tag identifies the body; it guards nothing.
             etag = f'"{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"'
-            response.headers["etag"] = etag
-            if etag in request.headers.get("if-none-match", ""):
+            headers.append((b"etag", etag.encode()))
+            if etag in header_of(scope["headers"], b"if-none-match"):
                 response.status_code = 304
                 response.body = b""
                 response.headers["content-length"] = "0"
-        if request.method == "HEAD" and body:
+        elif method == "HEAD":
             response.body = b""
 
 
@@ -183,6 +189,10 @@ def _api_headers(page_headers: dict[str, str]) -> dict[str, str]:
     policy = headers.get("content-security-policy", "")
     headers["content-security-policy"] = f"{policy}; default-src 'none'" if policy else ""
     return {name: value for name, value in headers.items() if value}
+
+
+def _encoded(headers: dict[str, str]) -> tuple[RawHeader, ...]:
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
 
 def page_headers(hub_prefix: str, extra: dict[str, str]) -> dict[str, str]:

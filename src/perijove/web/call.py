@@ -1,7 +1,7 @@
 """One request, as handlers see it: who calls, what was sent, which rooms there are."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -33,7 +33,18 @@ MAX_JSON_BYTES = 10 * 1024 * 1024
 MAX_JSON_DEPTH = 100
 """Levels of lists and objects in a body; what is much deeper cannot be sent out again."""
 MAX_FORM_BYTES = 100 * 1024 * 1024
+CALLER_NAME = "caller_name"
+"""Where the state of a request holds the caller's name, for the log."""
+
 _UNREAD: Any = object()
+
+
+def header_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str:
+    """The first header of this name (lower case) in raw headers; empty if there is none."""
+    for name, value in headers:
+        if name == wanted:
+            return value.decode("latin-1")
+    return ""
 
 
 @dataclass(slots=True)
@@ -127,7 +138,7 @@ class Call:
     def remember(self, caller: Caller) -> None:
         """Note who calls: for the log, and as activity."""
         self.caller = caller
-        self.request.state.caller_name = caller.name
+        self.request.scope.setdefault("state", {})[CALLER_NAME] = caller.name
         if caller.token is not None:
             self.rooms.rates.admit(caller.token.id)
             owner = caller.user or caller.service

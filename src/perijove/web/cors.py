@@ -21,6 +21,11 @@ class Cors:
         self._origins = frozenset(origins)
         self._all = "*" in self._origins
 
+    @property
+    def enabled(self) -> bool:
+        """Whether any page of another origin is allowed."""
+        return bool(self._origins)
+
     def _allowed(self, request: Request) -> str | None:
         origin = request.headers.get("origin")
         if origin is None or not (self._all or origin.lower() in self._origins):
@@ -29,8 +34,6 @@ class Cors:
 
     def mark(self, request: Request, response: Response) -> None:
         """Let the page that asked read the answer, if its origin is allowed."""
-        if not self._origins:
-            return
         response.headers.add_vary_header("Origin")
         origin = self._allowed(request)
         if origin is not None:
