@@ -117,8 +117,8 @@ SHARE_CODE_SECRET_FIELDS: Final = frozenset({"code", "accept_url", "full_accept_
 _NONE: Final[frozenset[str]] = frozenset()
 _ANY: Final = frozenset({"kind", "name"})
 
-Plan = tuple[frozenset[str], tuple[tuple[str, tuple[Filters, ...]], ...]]
-"""Fields that are readable of everything, and fields that depend on the target."""
+Plan = tuple[frozenset[str], tuple[tuple[Filters, frozenset[str]], ...]]
+"""Fields that are readable of everything, and what else is of targets that a filter reaches."""
 
 
 @lru_cache(maxsize=2048)
@@ -128,14 +128,30 @@ def _plan(grant: Grant, table_name: str) -> Plan:
     A list of a thousand users asks the same question a thousand times.
     """
     always: set[str] = set()
-    depends: list[tuple[str, tuple[Filters, ...]]] = []
-    for name, scopes in _TABLES[table_name].items():
-        reaching = [grant.parsed[base] for base in scopes if base in grant.parsed]
-        if any(filters is ALL for filters in reaching):
-            always.add(name)
-        elif reaching:
-            depends.append((name, tuple(f for f in reaching if f is not ALL)))
+    opened: list[tuple[Filters, set[str]]] = []
+    for base, names in _opened_by(table_name).items():
+        filters = grant.parsed.get(base)
+        if filters is ALL:
+            always |= names
+        elif filters is not None:
+            # One person's token has the same filter on all of its scopes.
+            same = next((known for held, known in opened if held == filters), None)
+            if same is None:
+                opened.append((filters, set(names)))
+            else:
+                same |= names
+    depends = [(filters, frozenset(names - always)) for filters, names in opened if names - always]
     return (frozenset(always) | _ANY if always else _NONE), tuple(depends)
+
+
+@lru_cache
+def _opened_by(table_name: str) -> Mapping[str, frozenset[str]]:
+    """Which fields each base scope reveals."""
+    found: dict[str, set[str]] = {}
+    for name, scopes in _TABLES[table_name].items():
+        for base in scopes:
+            found.setdefault(base, set()).add(name)
+    return {base: frozenset(names) for base, names in found.items()}
 
 
 _TABLES: Final[Mapping[str, FieldTable]] = MappingProxyType(
@@ -147,8 +163,8 @@ def _readable(grant: Grant, table_name: str, target: Target) -> frozenset[str]:
     always, depends = _plan(grant, table_name)
     if not depends:
         return always
-    found = [name for name, filters in depends if any(reaches(f, target) for f in filters)]
-    return always.union(found, _ANY) if found else always
+    found = [names for filters, names in depends if reaches(filters, target)]
+    return always.union(_ANY, *found) if found else always
 
 
 def readable_user_fields(grant: Grant, target: Target) -> frozenset[str]:
@@ -161,6 +177,12 @@ def readable_user_fields(grant: Grant, target: Target) -> frozenset[str]:
     if "servers" not in fields and readable_servers(grant, target):
         return fields | _ANY | {"servers"}
     return fields
+
+
+def possible_user_fields(grant: Grant) -> frozenset[str]:
+    """The fields of users that the caller may read of anybody at all."""
+    always, depends = _plan(grant, "user")
+    return always.union(*(names for _, names in depends))
 
 
 def readable_servers(grant: Grant, target: Target) -> All | frozenset[str]:

@@ -14,6 +14,7 @@ their name is what that right is.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from perijove.access.catalogue import CATALOGUE, DEFAULT_ROLES, INHERIT, Catalogue
@@ -52,6 +53,7 @@ def visitor_scopes(client: Client) -> tuple[str, ...]:
     return (own, f"access:servers!user={client.user}")
 
 
+@lru_cache(maxsize=4096)
 def with_identity(grant: Grant, owner: Owner) -> Grant:
     """The grant for requests that only ask whose the credential is: any may know that much."""
     return Grant.of(grant.scopes | identify_scopes(owner))

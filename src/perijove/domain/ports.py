@@ -220,7 +220,6 @@ class AuthRules:
     delete_invalid_users: bool = False
     auto_login: bool = False
     auto_login_oauth2_authorize: bool = False
-    refresh_age_s: float = 300
     refresh_strict: bool = False
     refresh_pre_spawn: bool = False
     refresh_pre_stop: bool = False
@@ -233,6 +232,11 @@ class AuthenticatorPort(Protocol):
     """The hub's one authenticator. ``request`` is the web request, opaque here."""
 
     class_name: str
+
+    @property
+    def refresh_age_s(self) -> float:
+        """How old a sign-in may be before the plug-in is asked again (seconds); 0: never."""
+        ...
 
     @property
     def rules(self) -> AuthRules:

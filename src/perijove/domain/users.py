@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from perijove.domain.servers import Server
 
@@ -53,11 +53,24 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a person is to be read besides the account; reading less costs less."""
+
+    groups: bool = True
+    roles: bool = True
+    servers: Literal["none", "active", "all"] = "all"
+
+
+EVERYTHING: Final = Parts()
+
+
+@dataclass(frozen=True, slots=True)
 class UserDetail:
     """A person with what hangs on them, as lists and models need it.
 
     ``groups`` and ``roles`` are names (roles: only those given directly);
-    ``servers`` holds stopped servers as well, oldest first.
+    ``servers`` are in order of their age, stopped ones included. Each is empty where
+    ``Parts`` left it out.
     """
 
     user: User

@@ -82,7 +82,9 @@ class ManualClock:
 
 def isoformat(moment: datetime) -> str:
     """The wire's time format: UTC, microseconds, ``Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"  # in place of +00:00
 
 
 def parse_time(text: str) -> datetime:

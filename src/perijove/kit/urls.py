@@ -19,7 +19,7 @@ def join(*parts: str) -> str:
 
 def escape_name(name: str) -> str:
     """A user, server or service name as one path segment."""
-    return quote(name, safe=NAME_SAFE)
+    return name if name.isascii() and name.isalnum() else quote(name, safe=NAME_SAFE)
 
 
 def with_slash(path: str) -> str:

@@ -18,11 +18,13 @@ from functools import partial
 from sqlalchemy import Connection
 
 from perijove.domain.errors import InvalidInput, NotFound, StoreUnavailable
+from perijove.domain.servers import Server
 from perijove.domain.tokens import Bearer, TokenDetail
 from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import Tasks
 from perijove.kit.clock import Clock
 from perijove.people.texts import storable
+from perijove.store import details
 from perijove.store import servers as server_store
 from perijove.store import tokens as token_store
 from perijove.store import users as user_store
@@ -132,7 +134,7 @@ class Activity:
         if not storable(user_name):
             raise NotFound
         if servers:
-            detail = await self._database.read(lambda c: user_store.detail(c, user_name))
+            detail = await self._database.read(lambda c: details.detail(c, user_name))
             user = detail.user if detail else None
             ids = {server.name: server.id for server in detail.servers} if detail else {}
         else:
@@ -161,17 +163,21 @@ class Activity:
         if not self._pending:
             return detail
         user = detail.user
-        servers = tuple(
+        seen_user = self.latest(Kind.USER, user.id, user.last_activity)
+        if seen_user is not user.last_activity:
+            detail = replace(detail, user=replace(user, last_activity=seen_user))
+        if detail.servers and (servers := self._seen(detail.servers)) != detail.servers:
+            detail = replace(detail, servers=servers)
+        return detail
+
+    def _seen(self, servers: tuple[Server, ...]) -> tuple[Server, ...]:
+        return tuple(
             replace(server, last_activity=seen)
             if (seen := self.latest(Kind.SERVER, server.id, server.last_activity))
             is not server.last_activity
             else server
-            for server in detail.servers
+            for server in servers
         )
-        seen_user = self.latest(Kind.USER, user.id, user.last_activity)
-        if seen_user is not user.last_activity:
-            user = replace(user, last_activity=seen_user)
-        return replace(detail, user=user, servers=servers)
 
     def in_token(self, detail: TokenDetail) -> TokenDetail:
         """The token with a use that is not written yet."""

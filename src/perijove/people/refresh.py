@@ -55,7 +55,7 @@ class Refresher:
 
     def due(self, user: User) -> bool:
         """Whether the last refresh is older than the authenticator's ``refresh_age_s``."""
-        age_s = self._authenticator.rules.refresh_age_s
+        age_s = self._authenticator.refresh_age_s
         if age_s <= 0:
             return False
         last = self._refreshed.get(user.id)

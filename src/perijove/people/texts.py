@@ -1,5 +1,6 @@
 """Free text that people and programs send: bounded, and storable on every database."""
 
+import re
 from collections.abc import Sequence
 
 from perijove.domain.errors import InvalidInput
@@ -8,9 +9,12 @@ MAX_NAME_LENGTH = 255
 """Longest name of a user, group, service or role (characters)."""
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def storable(text: str) -> bool:
     """Whether a database can be asked about the text: no NUL, no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return "\0" not in text and (text.isascii() or _HALF.search(text) is None)
 
 
 def checked_text(value: object, what: str, max_length: int) -> str:

@@ -17,12 +17,13 @@ from perijove.access.decide import EVERY_ROW, RowFilter, guard_admin, raise_if_d
 from perijove.domain.errors import Conflict, InvalidInput, NotFound, PluginError
 from perijove.domain.events import Message, Topic
 from perijove.domain.ports import AuthenticatorPort
-from perijove.domain.users import User, UserDetail, UserQuery
+from perijove.domain.users import EVERYTHING, Parts, User, UserDetail, UserQuery
 from perijove.kit.clock import Clock
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import MEMBERS, ROLES
 from perijove.people.texts import MAX_NAME_LENGTH, checked_text, shown, storable
+from perijove.store import details as detail_store
 from perijove.store import roles as role_store
 from perijove.store import sessions as session_store
 from perijove.store import tokens as token_store
@@ -65,31 +66,46 @@ class Users:
             return None
         return await self._database.read(lambda c: user_store.find(c, name))
 
-    async def get(self, name: str) -> UserDetail:
+    async def get(self, name: str, parts: Parts = EVERYTHING) -> UserDetail:
         """The person with groups, roles and servers. Raises NotFound."""
         if not storable(name):
             raise NotFound
-        detail = await self._database.read(lambda c: user_store.detail(c, name))
+        detail = await self._database.read(lambda c: detail_store.detail(c, name, parts))
         if detail is None:
             raise NotFound
         return self._activity.in_user(detail)
 
     async def page(
-        self, query: UserQuery, rows: RowFilter = EVERY_ROW
+        self,
+        query: UserQuery,
+        rows: RowFilter = EVERY_ROW,
+        parts: Parts = EVERYTHING,
+        *,
+        counted: bool = True,
     ) -> tuple[list[UserDetail], int]:
         """One page of the people that ``rows`` lets the caller see, and how many there are.
 
-        Raises InvalidInput for an unknown state or sort.
+        Not ``counted``: what is on the page will do, which saves a statement. Raises
+        InvalidInput for an unknown state or sort.
         """
-        if query.state is not None and query.state not in user_store.STATES:
-            raise InvalidInput(f"state must be one of {', '.join(user_store.STATES)}")
-        if query.sort.removeprefix("-") not in user_store.SORTS:
-            raise InvalidInput(f"sort must be one of {', '.join(user_store.SORTS)}, or -NAME")
+        if query.state is not None and query.state not in detail_store.STATES:
+            raise InvalidInput(f"state must be one of {', '.join(detail_store.STATES)}")
+        if query.sort.removeprefix("-") not in detail_store.SORTS:
+            raise InvalidInput(f"sort must be one of {', '.join(detail_store.SORTS)}, or -NAME")
         if not storable(query.name_filter):
             return [], 0
         if query.sort.removeprefix("-") == "last_activity":
             await self._activity.flush()
-        found, total = await self._database.read(lambda c: user_store.page(c, query, rows))
+
+        def read(connection: Connection) -> tuple[list[UserDetail], int]:
+            found = detail_store.page(connection, query, rows, parts)
+            # A page that is not full is the last one, unless it lies beyond the end.
+            last = len(found) < query.limit and (found or query.offset == 0)
+            if last or not counted:
+                return found, query.offset + len(found)
+            return found, detail_store.count(connection, query, rows)
+
+        found, total = await self._database.read(read)
         return [self._activity.in_user(detail) for detail in found], total
 
     # -- make ---------------------------------------------------------------
@@ -130,7 +146,7 @@ class Users:
                     f"Failed to create user {shown([user.name])}: {detail[:200]}"
                 ) from error
         self._publish(MEMBERS)
-        return await self._database.read(lambda c: user_store.details(c, made))
+        return await self._database.read(lambda c: detail_store.details(c, made))
 
     async def _discard(self, people: Sequence[User]) -> None:
         def discard(connection: Connection) -> None:

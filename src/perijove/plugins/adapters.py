@@ -62,6 +62,12 @@ class AuthenticatorAdapter:
                 setattr(it, option, names)
 
     @property
+    def refresh_age_s(self) -> float:
+        """How old a sign-in may be (asked for at every request, so not one of the rules)."""
+        age_s: float = self.authenticator.auth_refresh_age
+        return age_s
+
+    @property
     def rules(self) -> AuthRules:
         """The settings that the hub acts on, as they are now."""
         it = self.authenticator
@@ -76,7 +82,6 @@ class AuthenticatorAdapter:
             delete_invalid_users=it.delete_invalid_users,
             auto_login=it.auto_login,
             auto_login_oauth2_authorize=it.auto_login_oauth2_authorize,
-            refresh_age_s=it.auth_refresh_age,
             refresh_strict=it.auth_refresh_strict,
             refresh_pre_spawn=it.refresh_pre_spawn,
             refresh_pre_stop=it.refresh_pre_stop,

@@ -8,11 +8,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Text
+import orjson
+from sqlalchemy import ARRAY, Boolean, ColumnElement, DateTime, Select, Text, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -29,6 +30,16 @@ class UtcTime(TypeDecorator[datetime]):
         """Put the zone back."""
         return value.replace(tzinfo=UTC) if value is not None else None
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """One step on SQLite, which has times as text and has most of them to read."""
+        return (
+            _read_time if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+        )
+
+
+def _read_time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if value is not None else None
+
 
 class JsonText(TypeDecorator[Any]):
     """A JSON value as text. Values that are not JSON raise TypeError."""
@@ -42,7 +53,88 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value again."""
-        return None if value is None else json.loads(value)
+        return _read_json(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """One step, since lists have many to read."""
+        return _read_json
+
+
+def _read_json(value: str | None) -> Any:
+    if value is None:
+        return None
+    # Most stored values are empty.
+    return {} if value == "{}" else [] if value == "[]" else json.loads(value)
+
+
+class Several(TypeDecorator[tuple[Any, ...]]):
+    """Several values of one type in one: JSON text on SQLite, an array on PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text or an array of it."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(self.item))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """The values, sorted, so that equal sets are equal."""
+        values = sorted(value or ())
+        return values if dialect.name == "postgresql" else json.dumps(values)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:
+        """The values in the order of the select."""
+        if not value or value == "[]":
+            return ()
+        return tuple(orjson.loads(value) if isinstance(value, str) else value)
+
+
+class names_of(FunctionElement[tuple[str, ...]]):
+    """All values of a correlated select of one column called ``name``, in its order."""
+
+    type = Several(Text())
+    inherit_cache = True
+
+    def __init__(self, statement: Select[Any]) -> None:
+        super().__init__(statement.scalar_subquery())
+
+
+@compiles(names_of, "sqlite")
+def _sqlite_names(element: names_of, compiler: Any, **kw: Any) -> str:
+    return f"(SELECT json_group_array(name) FROM {compiler.process(element.clauses, **kw)})"
+
+
+@compiles(names_of, "postgresql")
+def _postgresql_names(element: names_of, compiler: Any, **kw: Any) -> str:
+    return f"ARRAY{compiler.process(element.clauses, **kw)}"
+
+
+class is_among(FunctionElement[bool]):
+    """``column IN (the values of one parameter)``, however many they are."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], parameter: str) -> None:
+        super().__init__(column, bindparam(parameter, type_=Several(column.type)))
+
+
+@compiles(is_among, "sqlite")
+def _sqlite_among(element: is_among, compiler: Any, **kw: Any) -> str:
+    column, names = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({names}))"
+
+
+@compiles(is_among, "postgresql")
+def _postgresql_among(element: is_among, compiler: Any, **kw: Any) -> str:
+    column, names = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} = ANY({names})"
 
 
 class utc_now(FunctionElement[datetime]):

@@ -8,15 +8,17 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from perijove.domain.groups import Group
 from perijove.store import roles as role_store
+from perijove.store.dialect import is_among
 from perijove.store.inserts import chunks, insert_missing
+from perijove.store.prepared import Prepared
 from perijove.store.tables import groups, memberships, users
 
 _SELECT = select(groups.c.id, groups.c.name, groups.c.properties)
 _BY_NAME = _SELECT.where(groups.c.name == bindparam("name"))
-_NAMES_OF_USERS = (
+_NAMES_OF_USERS = Prepared(
     select(memberships.c.user_id, groups.c.name)
     .join(groups, groups.c.id == memberships.c.group_id)
-    .where(memberships.c.user_id.in_(bindparam("ids", expanding=True)))
+    .where(is_among(memberships.c.user_id, "ids"))
     .order_by(groups.c.name)
 )
 
@@ -24,9 +26,8 @@ _NAMES_OF_USERS = (
 def names_of_users(connection: Connection, user_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The names of the groups of each of these people, sorted."""
     found = defaultdict(list)
-    for part in chunks(user_ids):
-        for user_id, name in connection.execute(_NAMES_OF_USERS, {"ids": list(part)}):
-            found[user_id].append(name)
+    for user_id, name in _NAMES_OF_USERS.all(connection, ids=user_ids):
+        found[user_id].append(name)
     return {user_id: tuple(names) for user_id, names in found.items()}
 
 

@@ -7,7 +7,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, delete, insert, select, union, update
 
 from perijove.domain.groups import Role
+from perijove.store.dialect import is_among
 from perijove.store.inserts import chunks, insert_missing
+from perijove.store.prepared import Prepared
 from perijove.store.tables import (
     group_roles,
     groups,
@@ -33,10 +35,12 @@ _HOLDER_ID = {
     "service": service_roles.c.service_id,
 }
 _NAMES_OF = {
-    kind: select(_HOLDER_ID[kind], roles.c.name)
-    .join(roles, roles.c.id == _HOLDERS[kind].c.role_id)
-    .where(_HOLDER_ID[kind].in_(bindparam("ids", expanding=True)))
-    .order_by(roles.c.id)
+    kind: Prepared(
+        select(_HOLDER_ID[kind], roles.c.name)
+        .join(roles, roles.c.id == _HOLDERS[kind].c.role_id)
+        .where(is_among(_HOLDER_ID[kind], "ids"))
+        .order_by(roles.c.id)
+    )
     for kind in _HOLDERS
 }
 _OF_USER = _SELECT.where(
@@ -92,9 +96,8 @@ def of_service(connection: Connection, service_id: int) -> list[Role]:
 def names_of(connection: Connection, kind: Kind, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The names of the roles that each of these holders has directly."""
     found = defaultdict(list)
-    for part in chunks(ids):
-        for holder_id, name in connection.execute(_NAMES_OF[kind], {"ids": list(part)}):
-            found[holder_id].append(name)
+    for holder_id, name in _NAMES_OF[kind].all(connection, ids=ids):
+        found[holder_id].append(name)
     return {holder_id: tuple(names) for holder_id, names in found.items()}
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     Update,
     bindparam,
@@ -30,10 +29,28 @@ from perijove.domain.servers import STARTS, Failure, Server, State, Wish
 from perijove.store.dialect import utc_now
 from perijove.store.tables import replicas, servers, users
 
-_COLUMNS = [column for column in servers.c if column.name != "id"]
-_SELECT: Select[Any] = select(servers.c.id, *_COLUMNS, users.c.name.label("user_name")).join(
-    users, users.c.id == servers.c.user_id
+COLUMNS = (
+    servers.c.id,
+    servers.c.user_id,
+    servers.c.name,
+    servers.c.display_name,
+    servers.c.wanted,
+    servers.c.state,
+    servers.c.epoch,
+    servers.c.options,
+    servers.c.plugin_state,
+    servers.c.url,
+    servers.c.oauth_client_id,
+    servers.c.token_id,
+    servers.c.lease_owner,
+    servers.c.host,
+    servers.c.started,
+    servers.c.last_activity,
+    servers.c.failure,
+    servers.c.removing,
+    servers.c.checking,
 )
+_SELECT: Select[Any] = select(*COLUMNS, users.c.name).join(users, users.c.id == servers.c.user_id)
 _BY_ID = _SELECT.where(servers.c.id == bindparam("server_id"))
 _BY_NAME = _SELECT.where(users.c.name == bindparam("user"), servers.c.name == bindparam("server"))
 _OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.id)
@@ -42,30 +59,39 @@ LIMITS_LOCK = 0x7065_7269
 """Key of the PostgreSQL advisory lock under which limits are counted."""
 
 
-def from_row(row: Row[Any]) -> Server:
-    """A row of ``_SELECT`` as a domain value."""
+_STATES = {state.value: state for state in State}
+_WISHES = {wish.value: wish for wish in Wish}
+
+
+def from_values(values: Sequence[Any], user_name: str) -> Server:
+    """Values of ``COLUMNS``, in that order and perhaps more, as a domain value."""
     return Server(
-        id=row.id,
-        user_id=row.user_id,
-        user_name=row.user_name,
-        name=row.name,
-        display_name=row.display_name,
-        wanted=Wish(row.wanted),
-        state=State(row.state),
-        epoch=row.epoch,
-        options=row.options,
-        plugin_state=row.plugin_state or {},
-        url=row.url,
-        oauth_client_id=row.oauth_client_id,
-        token_id=row.token_id,
-        lease_owner=row.lease_owner,
-        host=row.host,
-        started=row.started,
-        last_activity=row.last_activity,
-        failure=Failure.from_json(row.failure),
-        removing=row.removing,
-        checking=row.checking,
+        id=values[0],
+        user_id=values[1],
+        user_name=user_name,
+        name=values[2],
+        display_name=values[3],
+        wanted=_WISHES[values[4]],
+        state=_STATES[values[5]],
+        epoch=values[6],
+        options=values[7],
+        plugin_state=values[8] or {},
+        url=values[9],
+        oauth_client_id=values[10],
+        token_id=values[11],
+        lease_owner=values[12],
+        host=values[13],
+        started=values[14],
+        last_activity=values[15],
+        failure=Failure.from_json(values[16]),
+        removing=values[17],
+        checking=values[18],
     )
+
+
+def from_row(row: Sequence[Any]) -> Server:
+    """A row of ``_SELECT`` as a domain value."""
+    return from_values(row, row[-1])
 
 
 def _one(connection: Connection, statement: Select[Any], **values: Any) -> Server | None:
@@ -86,14 +112,6 @@ def find(connection: Connection, user: str, server: str) -> Server | None:
 def of_user(connection: Connection, user_id: int) -> list[Server]:
     """All servers of a user, oldest first."""
     return [from_row(row) for row in connection.execute(_OF_USER, {"user_id": user_id})]
-
-
-def of_users(connection: Connection, user_ids: Sequence[int]) -> list[Server]:
-    """All servers of these users, in one statement."""
-    if not user_ids:
-        return []
-    statement = _SELECT.where(servers.c.user_id.in_(user_ids)).order_by(servers.c.id)
-    return [from_row(row) for row in connection.execute(statement)]
 
 
 def by_ids(connection: Connection, server_ids: Sequence[int]) -> list[Server]:

@@ -1,16 +1,14 @@
-"""Statements about people: one small set per page, however long the page is.
+"""Statements about people's accounts; ``details`` reads what hangs on them.
 
 A new person gets a default server's row (name ``""``) in the same transaction,
 so every reader may rely on it.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
     bindparam,
@@ -20,25 +18,16 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     update,
 )
 
-from perijove.access.decide import EVERY_ROW, RowFilter
 from perijove.domain.servers import State
-from perijove.domain.users import User, UserDetail, UserQuery
+from perijove.domain.users import User
 from perijove.kit.ids import new_token
-from perijove.store import groups as group_store
 from perijove.store import oauth as oauth_store
-from perijove.store import roles as role_store
-from perijove.store import servers as server_store
 from perijove.store.inserts import chunks
-from perijove.store.tables import (
-    groups,
-    memberships,
-    servers,
-    users,
-)
+from perijove.store.prepared import Prepared
+from perijove.store.tables import servers, users
 
 COLUMNS = (
     users.c.id,
@@ -50,25 +39,15 @@ COLUMNS = (
     users.c.user_info,
 )
 _SELECT: Select[Any] = select(*COLUMNS)
-_BY_ID = _SELECT.where(users.c.id == bindparam("user_id"))
-_BY_NAME = _SELECT.where(users.c.name == bindparam("name"))
-_BY_COOKIE = _SELECT.where(users.c.cookie_id == bindparam("cookie_id"))
+_BY_ID = Prepared(_SELECT.where(users.c.id == bindparam("user_id")))
+_BY_NAME = Prepared(_SELECT.where(users.c.name == bindparam("name")))
+_BY_COOKIE = Prepared(_SELECT.where(users.c.cookie_id == bindparam("cookie_id")))
 
 _ACTIVE = exists().where(servers.c.user_id == users.c.id, servers.c.state != State.STOPPED.value)
-_READY = exists().where(
-    servers.c.user_id == users.c.id,
-    servers.c.state == State.READY.value,
-    servers.c.checking.is_(False),
-)
-STATES: dict[str, ColumnElement[bool]] = {"active": _ACTIVE, "ready": _READY, "inactive": ~_ACTIVE}
-"""What the list's ``state`` parameter may be."""
 
-SORTS: dict[str, Any] = {
-    "id": users.c.id,
-    "name": users.c.name,
-    "last_activity": users.c.last_activity,
-}
-"""What a list may be sorted by; a ``-`` in front turns it round."""
+_AUTH_STATE = Prepared(
+    select(users.c.encrypted_auth_state).where(users.c.id == bindparam("user_id"))
+)
 
 
 def from_row(row: Sequence[Any]) -> User:
@@ -76,8 +55,8 @@ def from_row(row: Sequence[Any]) -> User:
     return User(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
 
 
-def _one(connection: Connection, statement: Select[Any], **values: Any) -> User | None:
-    row = connection.execute(statement, values).first()
+def _one(connection: Connection, statement: Prepared, **values: Any) -> User | None:
+    row = statement.first(connection, **values)
     return from_row(row) if row else None
 
 
@@ -197,10 +176,8 @@ def count(connection: Connection) -> int:
 
 def auth_state(connection: Connection, user_id: int) -> bytes | None:
     """The encrypted auth_state."""
-    value = connection.execute(
-        select(users.c.encrypted_auth_state).where(users.c.id == user_id)
-    ).scalar()
-    return bytes(value) if value is not None else None
+    row = _AUTH_STATE.first(connection, user_id=user_id)
+    return bytes(row[0]) if row is not None and row[0] is not None else None
 
 
 def count_active_since(connection: Connection, since: datetime) -> int:
@@ -229,73 +206,3 @@ def touch(connection: Connection, seen: Sequence[tuple[int, datetime]]) -> None:
     """Move ``last_activity`` forward for these (user id, moment) pairs."""
     if seen:
         connection.execute(_TOUCH, [{"_id": user_id, "_seen": moment} for user_id, moment in seen])
-
-
-def page(
-    connection: Connection, query: UserQuery, rows: RowFilter = EVERY_ROW
-) -> tuple[list[UserDetail], int]:
-    """One page of people with all details, and how many there are in all.
-
-    ``rows`` bounds the list to what the caller may see. Raises KeyError for an unknown
-    ``state`` or ``sort``.
-    """
-    where = _conditions(query, rows)
-    descending = query.sort.startswith("-")
-    column = SORTS[query.sort.removeprefix("-")]
-    order = column.desc().nulls_last() if descending else column.asc().nulls_first()
-    statement = (
-        _SELECT.where(*where).order_by(order, users.c.id).offset(query.offset).limit(query.limit)
-    )
-    found = [from_row(row) for row in connection.execute(statement)]
-    if query.offset == 0 and len(found) < query.limit:
-        total = len(found)
-    else:
-        counting = select(func.count()).select_from(users).where(*where)
-        total = int(connection.execute(counting).scalar_one())
-    return details(connection, found), total
-
-
-def _conditions(query: UserQuery, rows: RowFilter) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [true()]
-    if query.state is not None:
-        where.append(STATES[query.state])
-    if query.name_filter:
-        lowered = query.name_filter.lower()
-        where.append(func.lower(users.c.name).contains(lowered, autoescape=True))
-    if not rows.all:
-        where.append(_visible(rows.users, rows.groups))
-    return where
-
-
-def _visible(names: frozenset[str], group_names: frozenset[str]) -> ColumnElement[bool]:
-    member = exists().where(
-        memberships.c.user_id == users.c.id,
-        memberships.c.group_id == groups.c.id,
-        groups.c.name.in_(sorted(group_names)),
-    )
-    return or_(users.c.name.in_(sorted(names)), member)
-
-
-def details(connection: Connection, found: Sequence[User]) -> list[UserDetail]:
-    """These people with groups, roles and servers: three statements however many they are."""
-    ids = [user.id for user in found]
-    group_names = group_store.names_of_users(connection, ids)
-    role_names = role_store.names_of(connection, "user", ids)
-    owned = defaultdict(list)
-    for server in server_store.of_users(connection, ids):
-        owned[server.user_id].append(server)
-    return [
-        UserDetail(
-            user,
-            group_names.get(user.id, ()),
-            role_names.get(user.id, ()),
-            tuple(owned.get(user.id, ())),
-        )
-        for user in found
-    ]
-
-
-def detail(connection: Connection, name: str) -> UserDetail | None:
-    """One person with groups, roles and servers."""
-    user = find(connection, name)
-    return details(connection, [user])[0] if user else None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,8 @@ from starlette.responses import Response
 
 from perijove.access.decide import Grant, Target, reaches
 from perijove.access.fields import (
+    needs_groups_for_fields,
+    possible_user_fields,
     readable_group_fields,
     readable_servers,
     readable_service_fields,
@@ -21,12 +24,14 @@ from perijove.domain.groups import Group
 from perijove.domain.servers import Server
 from perijove.domain.shares import Share, ShareCode
 from perijove.domain.tokens import TokenDetail
-from perijove.domain.users import Service, User, UserDetail
+from perijove.domain.users import Parts, Service, User, UserDetail
 from perijove.kit.clock import isoformat
 from perijove.kit.urls import escape_name
 from perijove.routes.addresses import Addresses
 
 Json = dict[str, Any]
+
+_NEED_SERVERS = frozenset({"server", "pending", "servers"})
 
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -44,6 +49,19 @@ def empty(status: int) -> Response:
 def time_of(moment: datetime | None) -> str | None:
     """A moment on the wire."""
     return isoformat(moment) if moment is not None else None
+
+
+@lru_cache(maxsize=2048)
+def parts_of_user(grant: Grant, *, stopped_servers: bool = False) -> Parts:
+    """What ``Views.user`` may need to know of people for a caller with this grant."""
+    fields = possible_user_fields(grant)
+    by_group = needs_groups_for_fields(grant) or grant.uses_groups(("admin:server_state",))
+    servers = not fields.isdisjoint(_NEED_SERVERS)
+    return Parts(
+        groups="groups" in fields or by_group,
+        roles="roles" in fields,
+        servers=("all" if stopped_servers else "active") if servers else "none",
+    )
 
 
 @dataclass(frozen=True)
@@ -106,27 +124,31 @@ class Views:
         """A user; empty when the caller may read nothing of it."""
         user = detail.user
         groups = frozenset(detail.groups)
-        target = Target.of_user(user.name, groups)
-        fields = readable_user_fields(grant, target)
+        fields = readable_user_fields(grant, Target.of_user(user.name, groups))
         if not fields:
             return {}
         default = next((server for server in detail.servers if not server.name), None)
         model: Json = {"kind": "user", "name": user.name}
-        makers: dict[str, Callable[[], Any]] = {
-            "admin": lambda: user.admin,
-            "roles": lambda: list(detail.roles),
-            "groups": lambda: list(detail.groups),
-            "server": lambda: self._default_url(default),
-            "pending": lambda: default.pending if default else None,
-            "created": lambda: time_of(user.created),
-            "last_activity": lambda: time_of(user.last_activity),
-            "user_info": lambda: user.user_info,
-            "servers": lambda: self._servers(grant, detail, groups, stopped_servers),
-            "auth_state": lambda: auth_state,
-        }
-        for name, make in makers.items():
-            if name in fields:
-                model[name] = make()
+        if "admin" in fields:
+            model["admin"] = user.admin
+        if "roles" in fields:
+            model["roles"] = list(detail.roles)
+        if "groups" in fields:
+            model["groups"] = list(detail.groups)
+        if "server" in fields:
+            model["server"] = self._default_url(default)
+        if "pending" in fields:
+            model["pending"] = default.pending if default else None
+        if "created" in fields:
+            model["created"] = isoformat(user.created)
+        if "last_activity" in fields:
+            model["last_activity"] = time_of(user.last_activity)
+        if "user_info" in fields:
+            model["user_info"] = user.user_info
+        if "servers" in fields:
+            model["servers"] = self._servers(grant, detail, groups, stopped_servers)
+        if "auth_state" in fields:
+            model["auth_state"] = auth_state
         return model
 
     def _default_url(self, server: Server | None) -> str | None:
@@ -137,6 +159,8 @@ class Views:
     def _servers(
         self, grant: Grant, detail: UserDetail, groups: frozenset[str], stopped: bool
     ) -> Json:
+        if not detail.servers:
+            return {}
         visible = readable_servers(grant, Target.of_user(detail.user.name, groups))
         return {
             server.name: self.server_for(grant, server, groups)

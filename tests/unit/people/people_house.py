@@ -38,6 +38,7 @@ class FakeAuthenticator:
     """An authenticator that does as the test says and remembers what it was asked."""
 
     rules: AuthRules = field(default_factory=AuthRules)
+    refresh_age_s: float = 300
     refused: set[str] = field(default_factory=set)
     answers: list[AuthModel | bool] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)

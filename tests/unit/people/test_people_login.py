@@ -173,7 +173,6 @@ async def test_auth_state_that_no_key_opens_reads_as_nothing(house: House) -> No
 
 # -- refresh ----------------------------------------------------------------------
 async def test_refresh_is_asked_when_due_and_once_for_many_requests(house: House) -> None:
-    house.authenticator.rules = AuthRules(refresh_age_s=300)
     signed_in = await house.login.sign_in(AuthModel("ada"))
     ada = signed_in.user
     house.refresher.note_sign_in(ada)
@@ -223,7 +222,7 @@ async def test_refresh_that_fails_is_stale(house: House) -> None:
 
 async def test_refresh_by_age_can_be_off(house: House) -> None:
     (ada,) = await house.add("ada")
-    house.authenticator.rules = AuthRules(refresh_age_s=0)
+    house.authenticator.refresh_age_s = 0
     assert not house.refresher.due(ada)
 
 

@@ -155,7 +155,7 @@ def test_configured_names_are_normalised_and_checked() -> None:
 
 def test_rules_are_those_of_now() -> None:
     adapter = make(auth_refresh_age=7, auto_login=True)
-    assert (adapter.rules.refresh_age_s, adapter.rules.auto_login) == (7, True)
+    assert (adapter.refresh_age_s, adapter.rules.auto_login) == (7, True)
     adapter.authenticator.enable_auth_state = True
     assert adapter.rules.enable_auth_state
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from perijove.access.decide import Grant, Target, decide_each, raise_if_denied
+from perijove.access.decide import Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
-from perijove.access.tokens import identify_scopes
+from perijove.access.tokens import with_identity
 from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from perijove.domain.users import User, UserDetail, UserQuery
 from perijove.kit.clock import parse_time
@@ -17,7 +17,7 @@ from perijove.web.api.operations import WAIT, Parameter, operation, read_body
 from perijove.web.api.paging import PARAMETERS, flag, page_of
 from perijove.web.call import Call
 from perijove.web.preferences import applied, preferred_wait_s
-from perijove.web.views import as_json, empty
+from perijove.web.views import as_json, empty, parts_of_user
 from perijove.wire import models, requests
 
 USER = "/users/{name}"
@@ -44,9 +44,9 @@ async def who_am_i(call: Call) -> Response:
     owner = caller.user or caller.service
     assert owner is not None
     # Every credential may know its owner; what was added for that is not shown as a scope.
-    grant = Grant.of(caller.grant.scopes | identify_scopes(owner_of(owner)))
+    grant = with_identity(caller.grant, owner_of(owner))
     if isinstance(owner, User):
-        detail = await rooms.users.get(owner.name)
+        detail = await rooms.users.get(owner.name, parts_of_user(grant))
         model = rooms.views.user(grant, detail)
     else:
         roles = await rooms.registry.roles_of(owner)
@@ -91,7 +91,8 @@ async def list_users(call: Call) -> Response:
         offset=page.offset,
         limit=page.limit,
     )
-    found, total = await call.rooms.users.page(query, rows)
+    parts = parts_of_user(call.caller.grant, stopped_servers=flag(call, STOPPED.name))
+    found, total = await call.rooms.users.page(query, rows, parts, counted=page.wrapped)
     items = [model for detail in found if (model := _view(call, detail))]
     return as_json(page.answer(call, items, total))
 
@@ -132,7 +133,8 @@ async def _require(call: Call, method: str, path: str = USER) -> str:
 )
 async def get_user(call: Call) -> Response:
     """A user, with the fields that the caller may read."""
-    detail = await call.rooms.users.get(await _require(call, "GET"))
+    parts = parts_of_user(call.caller.grant, stopped_servers=flag(call, STOPPED.name))
+    detail = await call.rooms.users.get(await _require(call, "GET"), parts)
     auth_state = None
     if call.caller.grant.holds("admin:auth_state"):
         auth_state = await call.rooms.auth_states.get(detail.user)
