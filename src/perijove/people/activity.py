@@ -24,7 +24,6 @@ from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import Tasks
 from perijove.kit.clock import Clock
 from perijove.people.texts import storable
-from perijove.store import details
 from perijove.store import servers as server_store
 from perijove.store import tokens as token_store
 from perijove.store import users as user_store
@@ -133,20 +132,15 @@ class Activity:
             raise InvalidInput("last_activity may not be more than 59 minutes in the future")
         if not storable(user_name):
             raise NotFound
-        if servers:
-            detail = await self._database.read(lambda c: details.detail(c, user_name))
-            user = detail.user if detail else None
-            ids = {server.name: server.id for server in detail.servers} if detail else {}
-        else:
-            user = await self._database.read(lambda c: user_store.find(c, user_name))
-            ids = {}
-        if user is None:
+        found = await self._database.read(lambda c: user_store.server_ids(c, user_name))
+        if found is None:
             raise NotFound
+        user_id, ids = found
         unknown = sorted(servers.keys() - ids.keys())
         if unknown:
             raise InvalidInput(f"{user_name} has no server named {unknown[0][:80]!r}")
         if last_activity is not None:
-            self._keep((Kind.USER, user.id), last_activity)
+            self._keep((Kind.USER, user_id), last_activity)
         for name, when in servers.items():
             self._keep((Kind.SERVER, ids[name]), when)
 

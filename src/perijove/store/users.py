@@ -45,6 +45,11 @@ _BY_COOKIE = Prepared(_SELECT.where(users.c.cookie_id == bindparam("cookie_id"))
 
 _ACTIVE = exists().where(servers.c.user_id == users.c.id, servers.c.state != State.STOPPED.value)
 
+_SERVER_IDS = Prepared(
+    select(users.c.id, servers.c.name, servers.c.id)
+    .outerjoin_from(users, servers, servers.c.user_id == users.c.id)
+    .where(users.c.name == bindparam("name"))
+)
 _AUTH_STATE = Prepared(
     select(users.c.encrypted_auth_state).where(users.c.id == bindparam("user_id"))
 )
@@ -68,6 +73,14 @@ def get(connection: Connection, user_id: int) -> User | None:
 def find(connection: Connection, name: str) -> User | None:
     """The person with exactly this name."""
     return _one(connection, _BY_NAME, name=name)
+
+
+def server_ids(connection: Connection, name: str) -> tuple[int, dict[str, int]] | None:
+    """The id of the person of this name, and the ids of their servers by name."""
+    rows = _SERVER_IDS.all(connection, name=name)
+    if not rows:
+        return None
+    return rows[0][0], {row[1]: row[2] for row in rows if row[2] is not None}
 
 
 def by_cookie_id(connection: Connection, cookie_id: str) -> User | None:
