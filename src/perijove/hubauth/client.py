@@ -6,12 +6,12 @@ face, ``fetch_blocking`` (standard library) where there is no event loop.
 """
 
 import json
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlencode
 
@@ -168,23 +168,6 @@ def _json_object(reply: HubReply) -> dict[str, Any]:
     return model
 
 
-def make_ssl_context(keyfile: str, certfile: str, client_ca: str) -> ssl.SSLContext | None:
-    """The context for requests to a hub with ``internal_ssl``; None without any file.
-
-    Raises OSError when a file cannot be read.
-    """
-    if not (certfile or client_ca):
-        return None
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=client_ca or None)
-    if client_ca:
-        # The private authority signs the hub alone, whose host name differs
-        # between networks: being signed by it is the proof, not the name.
-        context.check_hostname = False
-    if certfile:
-        context.load_cert_chain(certfile, keyfile or None)
-    return context
-
-
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the token to another place; the reply is returned as it is."""
 
@@ -194,7 +177,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def fetch_blocking(
     request: HubRequest,
-    ssl_context: ssl.SSLContext | None = None,
+    ssl_context: SSLContext | None = None,
     timeout_s: float = REQUEST_TIMEOUT_S,
 ) -> HubReply:
     """Send a request and wait, for code without an event loop.

@@ -24,6 +24,7 @@ from perijove.hubauth import browser, client, scopes, xsrf
 from perijove.hubauth.identity import Identities, UserModel
 from perijove.hubauth.settings import HubAuthSettings
 from perijove.kit import urls
+from perijove.kit.tls import make_caller_context
 
 SHORTEST_REFUSAL_S = 10.0
 """Somebody who was just given access waits at most this long for it to count."""
@@ -137,7 +138,7 @@ class HubAuth(SingletonConfigurable):
 
     @default("ssl_context")
     def _default_ssl_context(self) -> SSLContext | None:
-        return client.make_ssl_context(self.keyfile, self.certfile, self.client_ca)
+        return make_caller_context(self.keyfile, self.certfile, self.client_ca)
 
     async def fetch(self, request: client.HubRequest) -> client.HubReply:
         """Send a request with tornado's client. Raises HubUnreachable."""

@@ -1,6 +1,6 @@
 """URL paths: joining, escaping and comparing them the way the protocols do."""
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 NAME_SAFE = "@~"
 """Characters besides letters, digits and ``_.-`` that stay bare in a name's path segment."""
@@ -36,6 +36,12 @@ def prefix_of(path: str) -> str:
 def host_of(url: str) -> str:
     """The lower-cased host of a URL, without port; empty when there is none."""
     return (urlsplit(url).hostname or "").lower()
+
+
+def unix_socket_of(url: str) -> str | None:
+    """The socket's path of an ``http+unix://%2Fpath`` URL, or None for other URLs."""
+    parts = urlsplit(url)
+    return unquote(parts.netloc) if parts.scheme.endswith("+unix") else None
 
 
 def bracket_ipv6(host: str) -> str:

@@ -31,10 +31,10 @@ from traitlets import (
 )
 
 from perijove.domain.errors import ConfigError
-from perijove.kit.urls import join
+from perijove.kit.urls import join, unix_socket_of
 from perijove.plugins.chp_api import RouteApi
 from perijove.plugins.chp_process import ProxyProcess
-from perijove.plugins.net import make_ssl_context, unix_socket_of
+from perijove.plugins.net import make_ssl_context
 from perijove.plugins.proxy import Proxy
 from perijove.plugins.traits import Command
 

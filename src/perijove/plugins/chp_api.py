@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from perijove.kit.aio import backoff_delays
-from perijove.plugins.net import unix_socket_of
+from perijove.kit.urls import unix_socket_of
 
 RETRY_FOR_S = 30.0
 REQUEST_TIMEOUT_S = 20.0

@@ -20,14 +20,20 @@ from traitlets.config import Config
 
 from perijove.domain.ports import HubAddress
 from perijove.domain.users import User
-from perijove.kit.urls import bracket_ipv6, escape_name, join, prefix_of, server_path
+from perijove.kit.urls import (
+    bracket_ipv6,
+    escape_name,
+    join,
+    prefix_of,
+    server_path,
+    unix_socket_of,
+)
 from perijove.plugins.net import (
     WILDCARDS,
     accepts_connections,
     can_connect,
     connectable,
     random_port,
-    unix_socket_of,
     wait_for_http,
     wait_for_server,
 )

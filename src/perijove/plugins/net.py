@@ -6,11 +6,12 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from perijove.kit.aio import backoff_delays
+from perijove.kit.urls import unix_socket_of
 
 WILDCARDS = frozenset({"", "*", "0.0.0.0", "::", "[::]", "0"})
 """Addresses that mean "all interfaces"."""
@@ -56,12 +57,6 @@ def can_connect(ip: str, port: int, timeout_s: float = 1.0) -> bool:
             return True
     except OSError:
         return False
-
-
-def unix_socket_of(url: str) -> str | None:
-    """The socket's path of an ``http+unix://%2Fpath`` URL, or None for other URLs."""
-    parts = urlsplit(url)
-    return unquote(parts.netloc) if parts.scheme.endswith("+unix") else None
 
 
 async def accepts_connections(url: str, timeout_s: float = 1.0) -> bool:

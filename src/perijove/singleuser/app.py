@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from perijove.hubauth.client import fetch_blocking, make_ssl_context
+from perijove.hubauth.client import fetch_blocking
 from perijove.hubauth.settings import BadEnvironment
+from perijove.kit.tls import make_caller_context
 from perijove.singleuser.environment import ServerEnvironment, hide_user_packages
 from perijove.singleuser.greeting import greet_in_background
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(arguments: list[str]) -> int | str:
     try:
         env = ServerEnvironment.from_environment(os.environ)
-        context = make_ssl_context(env.auth.keyfile, env.auth.certfile, env.auth.client_ca)
+        context = make_caller_context(env.auth.keyfile, env.auth.certfile, env.auth.client_ca)
     except BadEnvironment as error:
         return str(error)
     except OSError as error:

@@ -1,0 +1,28 @@
+"""Services: lists, and those that are added and removed at run time."""
+
+from perijove.wire.calls.call import Call, asks, nothing, one
+from perijove.wire.models import Service, ServiceRequest
+
+
+class ServiceCalls:
+    """Services."""
+
+    @asks("GET /services")
+    def services(self) -> Call[dict[str, Service]]:
+        """All services that the token may see, by name."""
+        return Call(one(dict[str, Service]))
+
+    @asks("GET /services/{name}")
+    def service(self, name: str) -> Call[Service]:
+        """One service."""
+        return Call(one(Service), names={"name": name})
+
+    @asks("POST /services/{name}")
+    def add_service(self, name: str, fields: ServiceRequest) -> Call[Service]:
+        """A service that runs elsewhere, kept across restarts of the hub."""
+        return Call(one(Service), names={"name": name}, body=fields)
+
+    @asks("DELETE /services/{name}")
+    def remove_service(self, name: str) -> Call[None]:
+        """Remove a service that was added at run time."""
+        return Call(nothing, names={"name": name})
