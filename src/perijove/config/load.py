@@ -26,7 +26,7 @@ from perijove.config.hub import JupyterHub
 from perijove.config.known import BAD_CONFIG, check_config_options, family_classes
 from perijove.config.sections import SECTIONS
 from perijove.config.settings import build_logs
-from perijove.config.words import nearest
+from perijove.config.words import hint, nearest
 from perijove.domain.errors import ConfigError
 from perijove.telemetry.log import set_up_logging
 
@@ -35,7 +35,10 @@ log = logging.getLogger("perijove.config")
 DEFAULT_FILES = ("perijove_config.py", "jupyterhub_config.py")
 """Looked for in the working directory when no file is named; the first one counts."""
 
-SUBCOMMANDS = ("token", "upgrade-db", "import", "check-config", "proxy", "singleuser")
+SUBCOMMANDS = (
+    *("proxy", "singleuser", "token", "user", "group", "server", "service", "share"),
+    *("upgrade-db", "check-config", "generate-config"),
+)
 """Commands of the front door that come before all options."""
 
 _BUILT_IN_WORDS = ("help", "help-all", "version", "h", "V")
@@ -45,12 +48,14 @@ _BUILT_IN_WORDS = ("help", "help-all", "version", "h", "V")
 class LoadedConfig:
     """A hub's options, as set. ``file`` is empty when there was no file.
 
-    ``warnings`` are sentences about options that may not do what was meant.
+    ``warnings`` are sentences about options that may not do what was meant; ``words``
+    are what stood among the options of the command line without being one.
     """
 
     hub: JupyterHub
     file: str
     warnings: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -65,13 +70,15 @@ def load_hub(
     classes: Iterable[type[Configurable]] = (),
     *,
     start_log: bool = True,
+    max_words: int = 0,
 ) -> LoadedConfig:
     """The hub's options from the command line ``argv`` (without the command) and the file.
 
     ``classes`` appear in ``--help-all``. Sets up logging unless ``start_log`` is
     off, and makes the hub the one that ``hub_class.instance()`` gives. ``--help``
     and ``--version`` print and raise SystemExit. With ``--generate-config`` no
-    file is read. Raises ConfigError.
+    file is read. ``max_words`` is how many words besides options the command takes.
+    Raises ConfigError.
     """
     hub_class.clear_instance()
     hub = hub_class.instance()
@@ -81,9 +88,10 @@ def load_hub(
         set_up_logging(build_logs(hub))
     _check_words(argv, hub)
     _parse_command_line(hub, argv)
-    _refuse_extra(hub.extra_args)
+    words = tuple(hub.extra_args)
+    _refuse_extra(words[max_words:])
     if hub.generate_config:
-        return LoadedConfig(hub, "")
+        return LoadedConfig(hub, "", words=words)
     path = find_config_file(hub)
     config = read_config_file(path) if path else Config()
     _merge_command_line(config, hub)
@@ -96,7 +104,7 @@ def load_hub(
         hub._loaded_config_files = [str(path)]
     if start_log:
         _start_log(hub)
-    return LoadedConfig(hub, str(path or ""), tuple(warnings))
+    return LoadedConfig(hub, str(path or ""), tuple(warnings), words)
 
 
 def _start_log(hub: JupyterHub) -> None:
@@ -157,10 +165,11 @@ def _refuse_extra(arguments: Sequence[str]) -> None:
         return
     extra = " ".join(arguments)
     command = arguments[0]
-    first = ""
     if command in SUBCOMMANDS:
-        first = f"; the command comes first: perijove {command} [options]"
-    raise ConfigError(f"Unrecognized command-line arguments: '{extra}'{first}")
+        advice = f"; the command comes first: perijove {command} [options]"
+    else:
+        advice = hint(command, SUBCOMMANDS)
+    raise ConfigError(f"Unrecognized command-line arguments: '{extra}'{advice}")
 
 
 def _merge_command_line(config: Config, hub: JupyterHub) -> None:

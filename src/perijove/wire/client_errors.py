@@ -135,7 +135,8 @@ def error_of(
         return _redirected(status, headers.get("location", ""), operation)
     message = _message_in(body)
     kind = _CLASSES.get(status, HubFailed if status >= 500 else Invalid)
-    if status == 403 and message.startswith(_BAD_TOKEN):
+    # Whose token it is may everybody ask who has one, so a refusal means that it is none.
+    if status == 403 and (message.startswith(_BAD_TOKEN) or operation == "GET /user"):
         kind = NotAuthenticated
     advice = _ADVICE.get(kind, "")
     if kind is HubFailed and status in (502, 503, 504):

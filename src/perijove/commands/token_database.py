@@ -17,10 +17,9 @@ NOTE = "command-line generated"
 def run(argv: list[str]) -> int:
     """Print a new token of the named user (default: the system user)."""
     alias.install()
-    name = argv[0] if argv and not argv[0].startswith("-") else getpass.getuser()
-    options = argv[1:] if argv and not argv[0].startswith("-") else argv
     try:
-        loaded = load_hub(options)
+        loaded = load_hub(argv, max_words=1)
+        name = loaded.words[0] if loaded.words else getpass.getuser()
         token = asyncio.run(_make(HubProcess(loaded, build_settings(loaded.hub)), name))
     except PerijoveError as error:
         print(error.message, file=sys.stderr)
