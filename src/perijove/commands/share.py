@@ -114,5 +114,5 @@ async def make_code(hub: HubClient, args: Namespace, out: Output) -> None:
     wish = ShareCodeRequest(**{key: value for key, value in given.items() if value is not None})
     code = await hub.create_share_code(args.owner, args.server, wish)
     if out.as_json:
-        out.models([code], {})
+        out.model(code, {})
     out.line(code.full_accept_url or code.accept_url)

@@ -20,7 +20,9 @@ def run(argv: list[str]) -> int:
     try:
         loaded = load_hub(argv, max_words=1)
         name = loaded.words[0] if loaded.words else getpass.getuser()
-        token = asyncio.run(_make(HubProcess(loaded, build_settings(loaded.hub)), name))
+        # A hub's secrets are not for us to make.
+        settings = build_settings(loaded.hub, read_only=True)
+        token = asyncio.run(_make(HubProcess(loaded, settings), name))
     except PerijoveError as error:
         print(error.message, file=sys.stderr)
         return 1
