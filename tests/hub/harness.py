@@ -1,12 +1,11 @@
 """Starts the real ``perijove`` command, watches it, kills it, and leaves nothing behind.
 
-Nothing here imports the hub: it is driven by a configuration file, signals and
-HTTP, and by looking at the machine's processes. A hub lives in a directory of
+Nothing here imports the hub but its client: it is driven by a configuration file,
+signals and HTTP, and by looking at the machine's processes. A hub lives in a directory of
 its own, and every process that it starts works below that directory, which is
 how strays are found. ``PERIJOVE_TEST_HUB`` names another command to test.
 """
 
-import json
 import os
 import re
 import shlex
@@ -24,6 +23,9 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 import psutil
 import pytest
+
+from perijove.wire.client import HubError, Invalid, NotFound, Retries, SyncHubClient
+from perijove.wire.models import ServerRequest
 
 T = TypeVar("T")
 
@@ -164,6 +166,7 @@ class HubProcess:
         self.log = self.directory / "hub.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.api = self.api_of(ROOT_TOKEN)
+        self.client = SyncHubClient(self.origin, ROOT_TOKEN, retries=Retries(attempts=1))
         self.config = self.directory / "jupyterhub_config.py"
         self.config.write_text(
             CONFIG.format(
@@ -204,8 +207,8 @@ class HubProcess:
         if self.process.poll() is not None:
             raise AssertionError(f"the hub ended with {self.process.returncode}:\n{self.log_end()}")
         try:
-            return self.api.get("/", timeout=5).status_code == 200
-        except httpx.HTTPError:
+            return bool(self.client.version())
+        except HubError:
             return False
 
     def kill(self) -> None:
@@ -222,6 +225,7 @@ class HubProcess:
 
     def end(self) -> None:
         """Stop what is left of the hub and of everything it started."""
+        self.client.close()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -291,30 +295,32 @@ class HubProcess:
     # -- servers -------------------------------------------------------------
     def add_users(self, names: list[str]) -> None:
         """Create them in one request."""
-        reply = self.api.post("/users", json={"usernames": names})
-        assert reply.status_code == 201, reply.text
+        assert len(self.client.create_users(names)) == len(names)
 
     def request_server(self, user: str, options: dict[str, Any] | None = None) -> None:
         """Ask for the user's default server; does not wait for it."""
-        reply = self.api.post(f"/users/{user}/server", json=options)
-        assert reply.status_code in (201, 202), (reply.status_code, reply.text)
+        wish = ServerRequest(user_options=options) if options is not None else None
+        self.client.start_server(user, "", wish)
 
     def servers(self) -> dict[str, dict[str, Any]]:
         """User name -> model of the default server, stopped ones left out."""
-        reply = self.api.get("/users", params={"limit": 500})
-        assert reply.status_code == 200, reply.text
-        return {user["name"]: user["servers"][""] for user in reply.json() if user["servers"]}
+        return {
+            user.name or "": user.servers[""].model_dump(mode="json")
+            for user in self.client.users()
+            if user.servers
+        }
 
     def last_event(self, user: str) -> dict[str, Any]:
         """The last event of the progress stream of the user's default server; {} if it has none."""
-        last: dict[str, Any] = {}
-        with self.api.stream("GET", f"/users/{user}/server/progress", timeout=20) as reply:
-            if reply.status_code != 200:
-                return last
-            for line in reply.iter_lines():
-                if line.startswith("data:"):
-                    last = json.loads(line[5:])
-        return last
+        try:
+            events = list(self.client.follow_start(user))
+        except (Invalid, NotFound):
+            return {}
+        return events[-1].model_dump(exclude_unset=True) if events else {}
+
+    def new_token(self, user: str) -> str:
+        """A token of the user, with all that the user may do."""
+        return self.client.create_token(user).token or ""
 
 
 MakeHub = Callable[..., HubProcess]

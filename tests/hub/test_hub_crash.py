@@ -53,7 +53,7 @@ def settled(hub: HubProcess) -> bool:
 
 def answering_process(hub: HubProcess, user: str) -> int:
     """Process id of the server that answers behind the proxy."""
-    token = hub.api.post(f"/users/{user}/tokens").json()["token"]
+    token = hub.new_token(user)
     head = {"Authorization": f"token {token}"}
     reply = httpx.get(f"{hub.origin}/user/{user}/", headers=head, timeout=20, trust_env=False)
     assert reply.status_code == 200, (user, reply.status_code, reply.text[:300])

@@ -30,7 +30,7 @@ def test_a_server_is_reached_through_the_node_proxy(make_hub: MakeHub, gated_set
     hub.add_users(["ada"])
     hub.request_server("ada")
     wait_for("ada's server", lambda: ready(hub, "ada"))
-    token = hub.api.post("/users/ada/tokens").json()["token"]
+    token = hub.new_token("ada")
     reply = httpx.get(
         f"{hub.origin}/user/ada/where", headers={"Authorization": f"token {token}"}, trust_env=False
     )
