@@ -3,12 +3,13 @@
 ``write_all`` is called by ``conf.py`` before each build. One module per subject:
 ``lifecycle`` draws the states of a server from ``perijove.servers.lifecycle``,
 ``configuration`` lists every option of the classes that configuration files
-name, ``command_line`` records what the commands say about themselves.
+name, ``command_line`` records what the commands say about themselves, ``client``
+lists the methods of the client.
 """
 
 from pathlib import Path
 
-from . import command_line, configuration, lifecycle
+from . import client, command_line, configuration, lifecycle
 
 
 def _write(path: Path, text: str) -> None:
@@ -25,3 +26,4 @@ def write_all(pages: Path, pictures: Path) -> None:
     _write(pictures / "server-life.svg", lifecycle.drawing())
     _write(pages / "configuration.md", configuration.page())
     _write(pages / "command-line.md", command_line.page())
+    _write(pages / "client.md", client.page())

@@ -51,7 +51,7 @@ class GroupCalls:
 
     @asks("PUT /groups/{name}")
     def ensure_group(self, name: str) -> Call[Group]:
-        """The group, made without members if it was missing."""
+        """The group, made without members if it was missing. Not in JupyterHub."""
         return Call(one(Group), names={"name": name})
 
     @asks("DELETE /groups/{name}")

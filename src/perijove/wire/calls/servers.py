@@ -13,7 +13,7 @@ class ServerCalls:
 
     @asks("GET /users/{name}/servers/{server_name}")
     def server(self, name: str, server_name: str = "") -> Call[Server]:
-        """A server, running or not. JupyterHub has this from 6.0 on."""
+        """A server, running or not. In JupyterHub from 6.0 on."""
         return Call(one(Server), names=_names(name, server_name))
 
     @asks("PUT /users/{name}/servers/{server_name}")

@@ -82,7 +82,7 @@ class UserCalls:
 
     @asks("PUT /users/{name}")
     def ensure_user(self, name: str, fields: UserFields | None = None) -> Call[User]:
-        """The account, made if it was missing."""
+        """The account, made if it was missing. Not in JupyterHub."""
         return Call(one(User), names={"name": name}, body=fields)
 
     @asks("PATCH /users/{name}")
