@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -126,9 +127,15 @@ def test_servers_are_started_watched_and_stopped_from_a_shell(hub: HubProcess, g
     assert shell.says(*held, "--no-wait") == "ada/ is starting\n"
     assert shell.json("server", "status", "ada")["pending"] == "spawn"
     assert "not ready after 1 seconds" in shell.fails("server", "start", "ada", "--timeout=1s")
-    with subprocess.Popen(
-        [str(PERIJOVE), "server", "start", "ada"], env=shell.env, stdout=subprocess.PIPE, text=True
-    ) as process:
+    start = [str(PERIJOVE), "server", "start", "ada"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(start, env=shell.env, **pipes) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate() == ("", "")
+    assert process.returncode == 130, "who looks away does not end the start"
+    with subprocess.Popen(start, env=shell.env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         gate.touch()
