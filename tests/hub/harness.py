@@ -25,7 +25,7 @@ import psutil
 import pytest
 
 from perijove.wire.client import HubError, Invalid, NotFound, Retries, SyncHubClient
-from perijove.wire.models import ServerRequest
+from perijove.wire.requests import ServerRequest
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from perijove.commands.output import Columns, Output, as_data
 from perijove.commands.progress import StartShown
 from perijove.commands.remote import add_action, make_parser, run_remote
 from perijove.wire.client import HubClient, HubError, Invalid, NotFound
-from perijove.wire.models import Server, ServerRequest
+from perijove.wire.models import Server
+from perijove.wire.requests import ServerRequest
 
 STOP_LIMIT_S = 60
 

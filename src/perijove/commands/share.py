@@ -7,7 +7,8 @@ from perijove.commands.durations import seconds
 from perijove.commands.output import Columns, Output
 from perijove.commands.remote import add_action, make_parser, run_remote
 from perijove.wire.client import HubClient
-from perijove.wire.models import Share, ShareCodeRequest, ShareRequest
+from perijove.wire.models import Share
+from perijove.wire.requests import ShareCodeRequest, ShareRequest
 
 COLUMNS: Columns[Share] = {
     "server": lambda share: f"{share.server.user.name}/{share.server.name}",

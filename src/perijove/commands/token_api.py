@@ -7,7 +7,8 @@ from perijove.commands.durations import seconds
 from perijove.commands.output import Columns, Output
 from perijove.commands.remote import add_action, each, make_parser, run_remote
 from perijove.wire.client import BadAddress, HubClient
-from perijove.wire.models import Token, TokenRequest
+from perijove.wire.models import Token
+from perijove.wire.requests import TokenRequest
 
 DESCRIPTION = "Tokens of users, through the API of a running hub."
 

@@ -7,7 +7,8 @@ from perijove.commands.output import Columns, Output
 from perijove.commands.remote import add_action, each, make_parser, run_remote
 from perijove.wire.calls.users import Sort, State
 from perijove.wire.client import HubClient
-from perijove.wire.models import Server, User, UserChange
+from perijove.wire.models import Server, User
+from perijove.wire.requests import UserChange
 
 COLUMNS: Columns[User] = {
     "name": lambda user: user.name,

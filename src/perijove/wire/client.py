@@ -28,7 +28,6 @@ from perijove.wire.calls.call import (
     Following,
     Listing,
     Operation,
-    parse,
 )
 from perijove.wire.calls.groups import GroupCalls
 from perijove.wire.calls.hub import HubCalls, ProxyCalls
@@ -53,9 +52,8 @@ from perijove.wire.client_errors import (
     Unreachable,
 )
 from perijove.wire.client_sending import Attempts, Retries, Sender
-from perijove.wire.client_sse import payloads
+from perijove.wire.client_sse import read_events
 from perijove.wire.client_transport import HttpTransport, Transport
-from perijove.wire.models import ProgressEvent
 
 __all__ = [
     "BadAddress",
@@ -177,22 +175,24 @@ class HubClient(Awaiting, Operations):
                 raise BadAnswer(f"A list that should go on at {page.next_offset} goes round")
             offset = page.next_offset
 
-    async def _follow(self, to: Operation, following: Following) -> AsyncIterator[ProgressEvent]:
+    async def _follow(self, to: Operation, following: Following[T]) -> AsyncIterator[T]:
         """Events; a stream that breaks is opened again, and what was seen is left out."""
-        path = to.path(following.names)
+        path, cursor = to.path(following.names), following.cursor
         attempts = Attempts(self._retries, self._clock, self._chance)
         seen: list[str] = []
         while True:
             try:
-                async with self._sender.stream(path) as chunks:
-                    async for payload in payloads(chunks):
-                        if payload in seen:
+                async with self._sender.stream(path, cursor) as chunks:
+                    async for raw in read_events(chunks):
+                        cursor = raw.id or cursor
+                        if raw.data is None or raw.data in seen:
                             continue
-                        seen.append(payload)
+                        if not raw.id:
+                            seen.append(raw.data)  # such a stream begins anew
                         attempts = Attempts(self._retries, self._clock, self._chance)
-                        event: ProgressEvent = parse(ProgressEvent, payload)
+                        event = following.read(raw.data)
                         yield event
-                        if event.ready or event.failed:
+                        if following.is_last(event):
                             return
                 return
             except HubError as error:
@@ -271,7 +271,7 @@ class SyncHubClient(Blocking, Operations):
     def _walk(self, to: Operation, listing: Listing[T]) -> Iterator[T]:
         return self._each(self._hub._walk(to, listing))
 
-    def _follow(self, to: Operation, following: Following) -> Iterator[ProgressEvent]:
+    def _follow(self, to: Operation, following: Following[T]) -> Iterator[T]:
         return self._each(self._hub._follow(to, following))
 
     def _each(self, items: AsyncIterator[T]) -> Iterator[T]:

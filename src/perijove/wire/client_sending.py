@@ -94,9 +94,14 @@ class Sender:
         return await self._answered(request, path, repeatable=True)
 
     @asynccontextmanager
-    async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The pieces of a stream. Raises HubError, and Unreachable when it breaks off."""
+    async def stream(self, path: str, cursor: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The pieces of a stream, behind the event ``cursor`` if there is one.
+
+        Raises HubError, and Unreachable when it breaks off.
+        """
         headers = self._headers("text/event-stream")
+        if cursor:
+            headers["Last-Event-ID"] = cursor
         request = Outgoing("GET", self._url(path, {}), headers, None, None, STREAM_IDLE_S)
         try:
             async with self.transport.open(request) as incoming:

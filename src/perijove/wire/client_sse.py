@@ -1,11 +1,12 @@
 """Server-sent events, out of the bytes of a stream.
 
-The format is that of the HTML standard, section 9.2.6; only ``data`` matters here.
+The format is that of the HTML standard, section 9.2.6; ``data`` and ``id`` matter here.
 """
 
 import codecs
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from perijove.wire.client_errors import BadAnswer
 
@@ -15,10 +16,18 @@ MAX_EVENT = 2**20
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-async def payloads(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
-    """The data of each complete event. Raises BadAnswer for one without an end."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. ``data`` is None where only the place to go on from moved; ``id`` may be empty."""
+
+    id: str
+    data: str | None
+
+
+async def read_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Event]:
+    """Each complete event. Raises BadAnswer for one without an end."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    rest = ""
+    rest = cursor = ""
     data: list[str] = []
     async for chunk in chunks:
         rest += decoder.decode(chunk)
@@ -29,8 +38,10 @@ async def payloads(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
         for line in lines:
             if line.startswith("data:"):
                 data.append(line[5:].removeprefix(" "))
-            elif not line and data:
-                yield "\n".join(data)
-                data = []
+            elif line.startswith("id:"):
+                cursor = line[3:].removeprefix(" ")
+            elif not line and (data or cursor):
+                yield Event(cursor, "\n".join(data) if data else None)
+                cursor, data = "", []
         if len(rest) + sum(map(len, data)) > MAX_EVENT:
             raise BadAnswer("An event of the hub's stream has no end")

@@ -18,7 +18,7 @@ from perijove.wire.client import (
     Unreachable,
 )
 from perijove.wire.client_transport import Interrupted
-from perijove.wire.models import (
+from perijove.wire.requests import (
     OAuthExchange,
     ServerRequest,
     ShareRequest,

@@ -22,7 +22,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from perijove.kit.urls import escape_name
 from perijove.wire.client_errors import BadAddress, BadAnswer
-from perijove.wire.models import NextPage, Pagination, ProgressEvent
+from perijove.wire.models import NextPage, Pagination
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,10 +82,16 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
-    """A stream of events that ends by itself."""
+class Following(Generic[T]):
+    """A stream of events, up to the one that ``is_last``.
 
-    names: Mapping[str, str]
+    ``cursor``: the event to go on behind, in streams whose events have ids.
+    """
+
+    read: Callable[[str], T]
+    names: Mapping[str, str] = field(default_factory=dict)
+    is_last: Callable[[T], bool] = lambda _: False
+    cursor: str = ""
 
 
 # -- the faces ----------------------------------------------------------------
@@ -101,7 +107,7 @@ class Awaiting(ABC):
     def _walk(self, to: "Operation", listing: Listing[T]) -> AsyncIterator[T]: ...
 
     @abstractmethod
-    def _follow(self, to: "Operation", following: Following) -> AsyncIterator[ProgressEvent]: ...
+    def _follow(self, to: "Operation", following: Following[T]) -> AsyncIterator[T]: ...
 
 
 class Blocking(ABC):
@@ -114,7 +120,7 @@ class Blocking(ABC):
     def _walk(self, to: "Operation", listing: Listing[T]) -> Iterator[T]: ...
 
     @abstractmethod
-    def _follow(self, to: "Operation", following: Following) -> Iterator[ProgressEvent]: ...
+    def _follow(self, to: "Operation", following: Following[T]) -> Iterator[T]: ...
 
 
 # -- descriptors ----------------------------------------------------------------
@@ -193,18 +199,18 @@ class Lists(Operation, Generic[P, T]):
         return self if face is None else self.bound(face._walk, face)
 
 
-class Follows(Operation, Generic[P]):
+class Follows(Operation, Generic[P, T]):
     """A method that gives an iterator over events as they happen."""
 
-    def __init__(self, name: str, build: Callable[Concatenate[Any, P], Following]) -> None:
+    def __init__(self, name: str, build: Callable[Concatenate[Any, P], Following[T]]) -> None:
         super().__init__(name, build)
 
     @overload
     def __get__(self, face: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, face: Awaiting, owner: type) -> Callable[P, AsyncIterator[ProgressEvent]]: ...
+    def __get__(self, face: Awaiting, owner: type) -> Callable[P, AsyncIterator[T]]: ...
     @overload
-    def __get__(self, face: Blocking, owner: type) -> Callable[P, Iterator[ProgressEvent]]: ...
+    def __get__(self, face: Blocking, owner: type) -> Callable[P, Iterator[T]]: ...
     def __get__(self, face: Awaiting | Blocking | None, owner: type) -> Any:
         return self if face is None else self.bound(face._follow, face)
 
@@ -219,7 +225,7 @@ def lists(name: str) -> Callable[[Callable[Concatenate[Any, P], Listing[T]]], Li
     return lambda build: Lists(name, build)
 
 
-def follows(name: str) -> Callable[[Callable[Concatenate[Any, P], Following]], Follows[P]]:
+def follows(name: str) -> Callable[[Callable[Concatenate[Any, P], Following[T]]], Follows[P, T]]:
     """The same for an operation that streams."""
     return lambda build: Follows(name, build)
 

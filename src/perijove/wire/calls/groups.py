@@ -13,14 +13,8 @@ from perijove.wire.calls.call import (
     one,
     pages,
 )
-from perijove.wire.models import (
-    Group,
-    GroupPage,
-    GroupProperties,
-    GroupRequest,
-    GroupsRequest,
-    MembersRequest,
-)
+from perijove.wire.models import Group, GroupPage
+from perijove.wire.requests import GroupProperties, GroupRequest, GroupsRequest, MembersRequest
 
 
 class GroupCalls:

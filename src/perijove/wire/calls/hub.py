@@ -6,15 +6,13 @@ from perijove.wire.models import (
     Info,
     InfoDetail,
     Message,
-    OAuthExchange,
     OAuthToken,
-    ProxyChange,
     Route,
     RoutePage,
     Service,
-    ShutdownRequest,
     User,
 )
+from perijove.wire.requests import OAuthExchange, ProxyChange, ShutdownRequest
 
 
 class HubCalls:

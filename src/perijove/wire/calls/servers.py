@@ -1,11 +1,26 @@
 """Servers of users. An empty server name is the default server."""
 
-from perijove.wire.calls.call import Call, Following, asks, done, follows, one
-from perijove.wire.models import Server, ServerChange, ServerRemoval, ServerRequest
+from perijove.wire.calls.call import Call, Following, asks, done, follows, one, parse
+from perijove.wire.models import ProgressEvent, Server, ServerEvent, ServerSnapshot
+from perijove.wire.requests import ServerChange, ServerRemoval, ServerRequest
 
 
 def _names(name: str, server_name: str) -> dict[str, str]:
     return {"name": name, "server_name": server_name}
+
+
+def _progress(data: str) -> ProgressEvent:
+    event: ProgressEvent = parse(ProgressEvent, data)
+    return event
+
+
+def _ends_start(event: ProgressEvent) -> bool:
+    return bool(event.ready or event.failed)
+
+
+def _change(data: str) -> ServerSnapshot | ServerEvent:
+    event: ServerSnapshot | ServerEvent = parse(ServerSnapshot | ServerEvent, data)
+    return event
 
 
 class ServerCalls:
@@ -65,9 +80,18 @@ class ServerCalls:
         return Call(done, names=_names(name, server_name), body=body, wait_s=wait_s)
 
     @follows("GET /users/{name}/servers/{server_name}/progress")
-    def follow_start(self, name: str, server_name: str = "") -> Following:
+    def follow_start(self, name: str, server_name: str = "") -> Following[ProgressEvent]:
         """Events of the current start: what happened so far, then what follows.
 
         The last one has ``ready`` or ``failed``. Raises Invalid when nothing starts.
         """
-        return Following(_names(name, server_name))
+        return Following(_progress, _names(name, server_name), _ends_start)
+
+    @follows("GET /events")
+    def follow_servers(self, cursor: str = "") -> Following[ServerSnapshot | ServerEvent]:
+        """What happens to all servers that the token may see, without end. Not in JupyterHub.
+
+        First a snapshot of those that are active, then each change; a new snapshot when
+        changes may have been missed. ``cursor``: an event's id to go on behind.
+        """
+        return Following(_change, cursor=cursor)

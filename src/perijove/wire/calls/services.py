@@ -1,7 +1,8 @@
 """Services: lists, and those that are added and removed at run time."""
 
 from perijove.wire.calls.call import Call, asks, nothing, one
-from perijove.wire.models import Service, ServiceRequest
+from perijove.wire.models import Service
+from perijove.wire.requests import ServiceRequest
 
 
 class ServiceCalls:

@@ -5,16 +5,8 @@ default one. ``owner`` is the same user, where ``name`` is the receiver.
 """
 
 from perijove.wire.calls.call import Call, Listing, Reply, asks, lists, nothing, one, pages, query
-from perijove.wire.models import (
-    NewShareCode,
-    NoShare,
-    Share,
-    ShareCode,
-    ShareCodePage,
-    ShareCodeRequest,
-    SharePage,
-    ShareRequest,
-)
+from perijove.wire.models import NewShareCode, NoShare, Share, ShareCode, ShareCodePage, SharePage
+from perijove.wire.requests import ShareCodeRequest, ShareRequest
 
 _shares = pages(SharePage, Share)
 _codes = pages(ShareCodePage, ShareCode)

@@ -1,7 +1,8 @@
 """API tokens of users."""
 
 from perijove.wire.calls.call import Call, Reply, asks, nothing, one
-from perijove.wire.models import Token, TokenList, TokenRequest
+from perijove.wire.models import Token, TokenList
+from perijove.wire.requests import TokenRequest
 
 _read_list = one(TokenList)
 

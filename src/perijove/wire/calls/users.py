@@ -15,14 +15,8 @@ from perijove.wire.calls.call import (
     pages,
     query,
 )
-from perijove.wire.models import (
-    ActivityRequest,
-    User,
-    UserChange,
-    UserFields,
-    UserPage,
-    UsersRequest,
-)
+from perijove.wire.models import User, UserPage
+from perijove.wire.requests import ActivityRequest, UserChange, UserFields, UsersRequest
 
 State = Literal["active", "inactive", "ready"]
 Sort = Literal["id", "-id", "name", "-name", "last_activity", "-last_activity"]
