@@ -32,7 +32,7 @@ OTHER_STATUSES = {
     "DELETE /share-codes/{user}/{server}": {405},
 }
 
-OURS = {("put", "/users/{name}"), ("put", "/groups/{name}"), ("get", "/events")}
+OURS = {("get", "/events")}
 """What we offer besides."""
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from free_ports import free_ports
 from perijove.proxy.limits import Limits
 from perijove.proxy.main import Proxy
 from perijove.proxy.options import Address, Options
@@ -526,10 +527,8 @@ def options(**changes: Any) -> Options:
 
 def closed_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as raw:
-        raw.bind(("127.0.0.1", 0))
-        port: int = raw.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
 
 
 @asynccontextmanager

@@ -50,24 +50,6 @@ def test_a_preferred_wait_is_read_and_what_is_odd_is_ignored(
     assert preferred_wait_s(request) == wait_s
 
 
-async def test_putting_a_user_or_a_group_twice_makes_it_once(house: WebHouse) -> None:
-    for kind in ("users", "groups"):
-        first = await house.root.put(f"/{kind}/some")
-        again = await house.root.put(f"/{kind}/some")
-        assert (first.status_code, again.status_code) == (201, 200)
-        assert first.json() == again.json()
-        assert again.json()["name"] == "some"
-    assert (await house.root.put("/users/some", json={"admin": True})).status_code == 409
-    assert (await house.root.put("/users/some", json={"admin": False})).status_code == 200
-
-
-async def test_putting_needs_the_scopes_of_creating(house: WebHouse) -> None:
-    await house.add_user("ada")
-    ada = await house.as_user("ada")
-    for path in ("/users/other", "/groups/other"):
-        assert (await ada.put(path)).status_code in (403, 404)
-
-
 async def test_pages_of_other_origins_read_nothing_unless_they_are_allowed(
     house: WebHouse, open_house: Open
 ) -> None:

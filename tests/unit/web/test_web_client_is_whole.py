@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from perijove.web import site  # noqa: F401 - declares every operation
-from perijove.web.api.operations import DECLARED, Declared
+from perijove.web.api.operations import DECLARED, Declared, Text
 from perijove.wire import models
 from perijove.wire.calls.call import Asks, Lists, Operation
 from perijove.wire.client import HubClient, SyncHubClient
@@ -30,6 +30,7 @@ TURNED = {
     "GET /users/{name}/tokens": list[models.Token],
     "PATCH /shares/{user}/{server}": models.Share | None,
     "GET /metrics": str,
+    "GET /health": type(None),
     "GET /proxy": models.Route,
 }
 """Answers that the client gives in a handier form than the wire's."""
@@ -57,7 +58,8 @@ def test_a_method_takes_what_the_operation_takes(name: str) -> None:
 def test_a_method_gives_what_the_operation_answers(name: str) -> None:
     method, declared = METHODS[name], WANTED[name]
     if not isinstance(method, (Asks, Lists)):
-        assert declared.answers == {200: models.ProgressEvent}
+        (event,) = get_args(get_type_hints(method.build)["return"])
+        assert declared.answers == {200: Text("text/event-stream", event)}
         return
     (given,) = get_args(get_type_hints(method.build)["return"])
     assert given in answers_of(declared, listed=isinstance(method, Lists))

@@ -23,7 +23,12 @@ def hub_application() -> web.Application:
 
     async def who_am_i(request: web.Request) -> web.Response:
         assert not request.cookies, "the client sent a cookie"
-        model = {"kind": "user", "name": request.headers["Authorization"], "admin": False}
+        model = {
+            "kind": "user",
+            "name": request.headers["Authorization"],
+            "admin": False,
+            "groups": [],
+        }
         response = web.json_response(model | {"token_id": "a1", "session_id": None, "scopes": []})
         response.set_cookie("jupyterhub-session-id", "x")
         return response

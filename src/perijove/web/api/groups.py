@@ -12,7 +12,7 @@ from perijove.access.decide import (
     raise_if_denied,
 )
 from perijove.access.operations import OPERATIONS
-from perijove.domain.errors import Conflict, InvalidInput
+from perijove.domain.errors import InvalidInput
 from perijove.domain.groups import Group
 from perijove.web.api.operations import operation, read_body
 from perijove.web.api.paging import PARAMETERS, page_of
@@ -87,22 +87,6 @@ async def create_groups(call: Call) -> Response:
     await _require_membership(call, body.groups, body.users)
     made = await call.rooms.groups.create(body.groups, body.users)
     return as_json([call.rooms.views.group(call.caller.grant, group) for group in made], 201)
-
-
-@operation(
-    "PUT",
-    GROUP,
-    "Make sure that a group exists",
-    answers={200: models.Group, 201: models.Group},
-)
-async def ensure_group(call: Call) -> Response:
-    """The group, made without members if it was missing; repeating the request changes nothing."""
-    name = await _require(call, "PUT")
-    try:
-        (group,) = await call.rooms.groups.create([name])
-    except Conflict:
-        return _answer(call, await call.rooms.groups.get(name))
-    return _answer(call, group, 201)
 
 
 @operation(

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from perijove.access.decide import Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import with_identity
-from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from perijove.domain.errors import Forbidden, InvalidInput, NotFound
 from perijove.domain.users import User, UserDetail, UserQuery
 from perijove.kit.clock import parse_time
 from perijove.people.grants import owner_of
@@ -155,29 +155,6 @@ async def create_user(call: Call) -> Response:
     body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
     made = await call.rooms.users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
     return as_json(_view(call, made[0]), 201)
-
-
-@operation(
-    "PUT",
-    USER,
-    "Make sure that a user exists",
-    body=requests.UserFields,
-    answers={200: models.User, 201: models.User},
-    errors=(409,),
-)
-async def ensure_user(call: Call) -> Response:
-    """The account, made if it was missing; repeating the request changes nothing."""
-    name = await _require(call, "PUT")
-    body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
-    users = call.rooms.users
-    try:
-        (detail,) = await users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
-    except Conflict:
-        detail = await users.get(users.checked_name(name))
-        if body.admin is not None and body.admin != detail.user.admin:
-            raise
-        return as_json(_view(call, detail))
-    return as_json(_view(call, detail), 201)
 
 
 @operation(

@@ -43,11 +43,6 @@ class GroupCalls:
         """A group, maybe with members. Raises Conflict when it exists."""
         return Call(one(Group), names={"name": name}, body=GroupRequest(users=list(users)))
 
-    @asks("PUT /groups/{name}")
-    def ensure_group(self, name: str) -> Call[Group]:
-        """The group, made without members if it was missing. Not in JupyterHub."""
-        return Call(one(Group), names={"name": name})
-
     @asks("DELETE /groups/{name}")
     def delete_group(self, name: str) -> Call[None]:
         """A group goes; its members stay users."""

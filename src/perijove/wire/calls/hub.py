@@ -2,7 +2,6 @@
 
 from perijove.wire.calls.call import Call, Listing, asks, lists, nothing, one, pages, text
 from perijove.wire.models import (
-    Identity,
     Info,
     InfoDetail,
     Message,
@@ -10,7 +9,9 @@ from perijove.wire.models import (
     Route,
     RoutePage,
     Service,
+    ServiceIdentity,
     User,
+    UserIdentity,
 )
 from perijove.wire.requests import OAuthExchange, ProxyChange, ShutdownRequest
 
@@ -44,9 +45,9 @@ class HubCalls:
         return Call(one(Message), body=what)
 
     @asks("GET /user")
-    def who_am_i(self) -> Call[Identity]:
+    def who_am_i(self) -> Call[UserIdentity | ServiceIdentity]:
         """Whose token this is, and what it may do."""
-        return Call(one(Identity))
+        return Call(one(UserIdentity | ServiceIdentity))  # type: ignore[arg-type]
 
     @asks("GET /authorizations/token/{token}")
     def token_owner(self, token: str) -> Call[User | Service]:

@@ -1,7 +1,7 @@
 """API tokens of users."""
 
 from perijove.wire.calls.call import Call, Reply, asks, nothing, one
-from perijove.wire.models import Token, TokenList
+from perijove.wire.models import NewToken, Token, TokenList
 from perijove.wire.requests import TokenRequest
 
 _read_list = one(TokenList)
@@ -20,9 +20,9 @@ class TokenCalls:
         return Call(_tokens, names={"name": name})
 
     @asks("POST /users/{name}/tokens")
-    def create_token(self, name: str, fields: TokenRequest | None = None) -> Call[Token]:
+    def create_token(self, name: str, fields: TokenRequest | None = None) -> Call[NewToken]:
         """A new token. Its secret is the answer's ``token``, and is never shown again."""
-        return Call(one(Token), names={"name": name}, body=fields)
+        return Call(one(NewToken), names={"name": name}, body=fields)
 
     @asks("GET /users/{name}/tokens/{token_id}")
     def token(self, name: str, token_id: str) -> Call[Token]:

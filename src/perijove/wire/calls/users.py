@@ -74,11 +74,6 @@ class UserCalls:
         """An account. Raises Conflict when it exists."""
         return Call(one(User), names={"name": name}, body=fields)
 
-    @asks("PUT /users/{name}")
-    def ensure_user(self, name: str, fields: UserFields | None = None) -> Call[User]:
-        """The account, made if it was missing. Not in JupyterHub."""
-        return Call(one(User), names={"name": name}, body=fields)
-
     @asks("PATCH /users/{name}")
     def edit_user(self, name: str, change: UserChange) -> Call[User]:
         """Another name, other rights, another auth_state; what is not set stays."""
