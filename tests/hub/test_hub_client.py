@@ -58,6 +58,14 @@ class Doing:
         found = getattr(self.client, method)(*args, **kwargs)
         return list(found) if isinstance(found, Iterator) else found
 
+    async def first(self, method: str, *args: Any) -> Any:
+        """The first event of a stream that has no end."""
+        self.done.add(method)
+        stream = getattr(self.client, method)(*args)
+        if isinstance(stream, Iterator):
+            return await asyncio.to_thread(next, stream)
+        return await anext(stream)
+
     async def names(self, method: str, *args: Any, **kwargs: Any) -> list[str]:
         """The names of what a list holds."""
         return [item.name for item in await self(method, *args, **kwargs)]
@@ -169,6 +177,8 @@ async def run_servers(do: Doing) -> None:
     assert len(events) > 1
     assert await do("start_server", "u1", wait_s=30), "it runs already"
     assert await do("start_server", "u1", "lab", wait_s=60)
+    snapshot = await do.first("follow_servers")
+    assert {(about.user, about.name) for about in snapshot.servers} == {("u1", ""), ("u1", "lab")}
     running = await do("server", "u1")
     assert (running.ready, running.user_options) == (True, {"size": "small"})
     assert await do.names("users", state="ready") == ["u1"]
