@@ -218,6 +218,7 @@ class Adoption:
         if holding.stopping is not None:
             return
         holding.update(checking=False)
+        self._runner.tell(holding)
         await self.ensure_route(holding)
 
     async def _answers(self, holding: Holding, port: SpawnerPort) -> bool:

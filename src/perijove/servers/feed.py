@@ -34,6 +34,8 @@ GATHER_S = 0.05
 """How long changes are gathered into one read."""
 CHECK_S = 1.0
 """How often to look whether other replicas can be heard; the bus takes longer to reconnect."""
+DEAF_S = 5.0
+"""How often followers get a new snapshot while other replicas cannot be heard."""
 LINGER_S = 300.0
 """How long changes are still noted after the last follower left."""
 
@@ -167,14 +169,18 @@ class ServerFeed:
 
     async def _note(self) -> None:
         """Read what changed, until nobody follows any more."""
+        deaf = False
         while self._stop_listening:
             version = self._incoming.version
             if self._changed or self._gone:
                 await asyncio.sleep(GATHER_S)
                 await self._read_changes()
-            if not self._bus.connected:
+            was_deaf, deaf = deaf, not self._bus.connected
+            if deaf or was_deaf:
+                # Once more when others are heard again: what happened meanwhile was missed.
                 self._restart()
-                await asyncio.sleep(CHECK_S)
+            if deaf:
+                await asyncio.sleep(DEAF_S)
             elif not (self._changed or self._gone):
                 await self._incoming.wait(version, CHECK_S)
 

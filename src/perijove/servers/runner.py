@@ -66,6 +66,10 @@ class Runner:
         self._tasks = Tasks("servers")
         self._failures_in_a_row = 0
 
+    def tell(self, holding: Holding) -> None:
+        """Whoever follows this server shall look: it changed without a move."""
+        self._moves.tell(holding)
+
     # -- wishes -----------------------------------------------------------
 
     def start(self, server: Server, request: object | None) -> Holding:

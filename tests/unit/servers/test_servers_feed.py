@@ -8,6 +8,7 @@ from servers_fakes import Plan
 from servers_house import House, Replica, until
 
 from perijove.domain.errors import StoreUnavailable
+from perijove.servers import feed as feed_module
 from perijove.servers.feed import Change, ServerFeed, Snapshot
 
 Piece = Snapshot | tuple[Change, ...] | None
@@ -133,6 +134,46 @@ async def test_changes_that_could_not_be_read_end_in_a_new_snapshot(hub: Replica
     await asyncio.wait_for(failed.wait(), 10)
     assert isinstance(await next_piece(stream), Snapshot)
     assert server.name == "named"
+    await stream.aclose()
+
+
+async def test_what_was_missed_while_others_could_not_be_heard_is_in_a_snapshot(
+    hub: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "CHECK_S", 0.02)
+    monkeypatch.setattr(feed_module, "DEAF_S", 0.5)  # the start below takes less
+    monkeypatch.setattr(feed_module, "GATHER_S", 0.001)
+    stream = hub.feed.follow("", 10)
+    await next_piece(stream)
+    hub.bus.connected = False
+    assert isinstance(await next_piece(stream), Snapshot)
+    # Another replica starts a server, and nobody here is told.
+    with monkeypatch.context() as nobody_told:
+        nobody_told.setattr(hub.bus, "deliver", lambda message: None)
+        await started(hub, "ada")
+    hub.bus.connected = True
+    while True:
+        piece = await next_piece(stream)
+        assert isinstance(piece, Snapshot)
+        if [server.user_name for server in piece.servers if server.ready] == ["ada"]:
+            break
+    await stream.aclose()
+
+
+async def test_a_server_found_again_after_a_restart_is_told(house: House) -> None:
+    first = await house.replica()
+    await started(first, "ada")
+    await first.kill()
+    second = await house.replica()
+    await second.sweep.claim()
+    stream = second.feed.follow("", 10)
+    snapshot = await next_piece(stream)
+    assert isinstance(snapshot, Snapshot)
+    assert [server.pending for server in snapshot.servers] == ["check"]
+    await second.sweep.adopt()
+    (change,) = await next_changes(stream, 1)
+    assert change.server is not None
+    assert change.server.ready
     await stream.aclose()
 
 

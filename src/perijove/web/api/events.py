@@ -1,6 +1,7 @@
 """All servers as one stream of events, for applications that would else poll."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -41,18 +42,23 @@ async def follow_servers(call: Call) -> Response:
 
 
 async def _events(call: Call, cursor: str) -> AsyncIterator[bytes]:
-    async for piece in call.rooms.feed.follow(cursor, KEEPALIVE_S):
-        grant = await _grant_now(call)
-        if grant is None:
-            return
-        if piece is None:
-            yield b":\n\n"
-        elif isinstance(piece, Snapshot):
-            seen = [await _look(call, grant, s.user_name, s.name, s) for s in piece.servers]
-            servers = [about for about in seen if about is not None]
-            yield _event(piece.cursor, "snapshot", {"servers": servers})
-        else:
-            yield await _changes(call, grant, piece)
+    async with aclosing(call.rooms.feed.follow(cursor, KEEPALIVE_S)) as pieces:
+        async for piece in pieces:
+            grant = await _grant_now(call)
+            if grant is None:
+                return
+            if piece is None:
+                yield b":\n\n"
+            elif isinstance(piece, Snapshot):
+                yield await _snapshot(call, grant, piece)
+            else:
+                yield await _changes(call, grant, piece)
+
+
+async def _snapshot(call: Call, grant: Grant, snapshot: Snapshot) -> bytes:
+    seen = [await _look(call, grant, s.user_name, s.name, s) for s in snapshot.servers]
+    servers = [about for about in seen if about is not None]
+    return _event(snapshot.cursor, "snapshot", {"servers": servers})
 
 
 async def _changes(call: Call, grant: Grant, changes: tuple[Change, ...]) -> bytes:
