@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
@@ -90,6 +90,9 @@ class HubApplication:
         began = time.perf_counter()
         request = Request(scope, receive)
         response, label = await self._answer(request, raw_path)
+        if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
+            # Its body may have no end.
+            response = Response(status_code=response.status_code, headers=response.headers)
         self._finish(scope, response)
         try:
             await response(scope, receive, send)

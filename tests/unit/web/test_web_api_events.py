@@ -177,6 +177,13 @@ async def test_without_the_scope_there_is_no_stream(house: WebHouse) -> None:
     assert "read:servers" in answer.json()["message"]
 
 
+async def test_asking_for_the_head_of_the_stream_ends_at_once(house: WebHouse) -> None:
+    async with asyncio.timeout(10):
+        answer = await house.root.head("/events")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_making_a_server_twice_tells_once(house: WebHouse, listen: Any) -> None:
     ada = await house.add_user("ada")
     stream = listen(ROOT)
