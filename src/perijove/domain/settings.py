@@ -53,14 +53,17 @@ class NetworkSettings:
     @property
     def api_only(self) -> bool:
         """Whether the hub's route covers its REST API and none of its pages."""
-        path = self.hub_routespec[self.hub_routespec.find("/") :]
-        return path.startswith(f"{self.hub_prefix}api/")
+        return self._hub_route_path.startswith(f"{self.hub_prefix}api/")
 
     @property
     def hub_answers_all(self) -> bool:
         """Whether requests that belong to nobody come to the hub."""
-        path = self.hub_routespec[self.hub_routespec.find("/") :]
-        return self.base_url.startswith(path)
+        return self.base_url.startswith(self._hub_route_path)
+
+    @property
+    def _hub_route_path(self) -> str:
+        """The hub's route without the host that it has with subdomains."""
+        return self.hub_routespec[self.hub_routespec.find("/") :]
 
     @property
     def hub_api_url(self) -> str:

@@ -97,7 +97,7 @@ class Problems:
     """Answers errors: JSON below the API, pages elsewhere."""
 
     def __init__(self, api_prefix: str, page: PageRenderer, *, api_only: bool = False) -> None:
-        """``api_only``: there are no pages, so whatever is asked for is the API."""
+        """``api_only``: there are no pages, so every error is JSON."""
         self._api_prefix = api_prefix
         self._page = page
         self._api_only = api_only
@@ -107,7 +107,7 @@ class Problems:
         status = status_of(error)
         note(request, error, status)
         headers = headers_of(error)
-        if self.is_api(request.scope):
+        if self._api_only or self.is_api(request.scope):
             return json_problem(status, message_of(error), headers)
         response = await self._page(request, status, error)
         response.headers.update(headers)
@@ -118,6 +118,4 @@ class Problems:
         path: str = scope["path"]
         if path == f"{self._api_prefix}oauth2/authorize":
             return False
-        if self._api_only:
-            return True
         return path.startswith(self._api_prefix) or path == self._api_prefix.rstrip("/")

@@ -66,5 +66,4 @@ async def test_a_stranger_at_the_oauth_confirmation_is_refused_and_not_sent_to_s
     async with browser(api_only) as client:
         answer = await client.get("/hub/api/oauth2/authorize?client_id=x&response_type=code")
     assert answer.status_code == 403
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "Missing or invalid credentials." in answer.text
+    assert answer.json() == {"status": 403, "message": "Missing or invalid credentials."}

@@ -263,9 +263,10 @@ def _errors() -> Json:
 
 
 def _error(description: str, *headers: str, page: bool = False) -> Json:
-    content = {JSON: {"schema": reference(models.Problem)}}
+    content: Json = {JSON: {"schema": reference(models.Problem)}}
     if page:
-        content = {PAGE.media_type: {"schema": {"type": "string"}}}
+        # A hub without pages answers JSON here as well.
+        content[PAGE.media_type] = {"schema": {"type": "string"}}
     return {
         "description": description,
         "headers": _headers(*(headers or ("Version",))),

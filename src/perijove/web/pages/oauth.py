@@ -65,11 +65,8 @@ def _sign_in_first(call: Call) -> Response:
     """To the sign-in page, or straight to the authenticator's own place."""
     rules = call.rooms.authenticator.rules
     network = call.rooms.settings.network
-    prefix = network.hub_prefix
-    if network.api_only:
-        return to_login(call)
-    if rules.auto_login_oauth2_authorize and not rules.auto_login:
-        url = call.rooms.authenticator.login_url(prefix)
+    if rules.auto_login_oauth2_authorize and not rules.auto_login and not network.api_only:
+        url = call.rooms.authenticator.login_url(network.hub_prefix)
         following = f"{call.request.url.path}?{call.request.url.query}"
         return redirect(f"{url}{'&' if '?' in url else '?'}{urlencode({'next': following})}")
     return to_login(call)
