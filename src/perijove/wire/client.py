@@ -177,7 +177,7 @@ class HubClient(Awaiting, Operations):
 
     async def _follow(self, to: Operation, following: Following[T]) -> AsyncIterator[T]:
         """Events; a stream that breaks is opened again, and what was seen is left out."""
-        path, cursor = to.path(following.names), following.cursor
+        path, cursor = to.path(following.names), ""
         attempts = Attempts(self._retries, self._clock, self._chance)
         seen: list[str] = []
         while True:

@@ -83,15 +83,11 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Following(Generic[T]):
-    """A stream of events, up to the one that ``is_last``.
-
-    ``cursor``: the event to go on behind, in streams whose events have ids.
-    """
+    """A stream of events, up to the one that ``is_last``."""
 
     read: Callable[[str], T]
     names: Mapping[str, str] = field(default_factory=dict)
     is_last: Callable[[T], bool] = lambda _: False
-    cursor: str = ""
 
 
 # -- the faces ----------------------------------------------------------------

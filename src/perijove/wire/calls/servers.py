@@ -88,10 +88,10 @@ class ServerCalls:
         return Following(_progress, _names(name, server_name), _ends_start)
 
     @follows("GET /events")
-    def follow_servers(self, cursor: str = "") -> Following[ServerSnapshot | ServerEvent]:
+    def follow_servers(self) -> Following[ServerSnapshot | ServerEvent]:
         """What happens to all servers that the token may see, without end. Not in JupyterHub.
 
         First a snapshot of those that are active, then each change; a new snapshot when
-        changes may have been missed. ``cursor``: an event's id to go on behind.
+        changes may have been missed, also while the connection was down.
         """
-        return Following(_change, cursor=cursor)
+        return Following(_change)
