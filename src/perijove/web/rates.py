@@ -13,7 +13,6 @@ from perijove.domain.errors import TooMany
 MAX_TOKENS = 10_000
 """Tokens that are remembered before those with a whole allowance are dropped."""
 
-
 ROUNDING_S = 1e-6
 
 
@@ -26,6 +25,7 @@ class RateLimiter:
         self._allowance_s = self._interval_s * burst
         self._now = now
         self._whole_at: dict[int, float] = {}
+        self._most = MAX_TOKENS
 
     def admit(self, token_id: int) -> None:
         """Count one call of a token. Raises TooMany with the seconds until the next may come."""
@@ -41,5 +41,7 @@ class RateLimiter:
                 retry_after_s=retry_s,
             )
         self._whole_at[token_id] = whole_at
-        if len(self._whole_at) > MAX_TOKENS:
+        if len(self._whole_at) > self._most:
             self._whole_at = {key: at for key, at in self._whole_at.items() if at > now}
+            # Busy tokens stay, and are not gone through again at each call.
+            self._most = max(MAX_TOKENS, 2 * len(self._whole_at))

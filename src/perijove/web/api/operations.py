@@ -15,6 +15,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
 
 from perijove.access.operations import OPERATIONS, Aim, Operation
 from perijove.domain.errors import InvalidInput, NotAuthenticated
@@ -132,22 +133,13 @@ def operation(
     implied = _implied_errors(auth, access, (path, *also), bool(bodies or query))
 
     def declare(handler: Handler) -> Handler:
-        async def endpoint(call: Call) -> Any:
-            if auth in ("any", "token"):
-                await identify(call, cookies=auth == "any")
-                if not call.caller.known:
-                    raise NotAuthenticated
-            return await handler(call)
-
-        endpoint.__name__ = handler.__name__
-        endpoint.__module__ = handler.__module__
         DECLARED.append(
             Declared(
                 method=method,
                 path=path,
                 summary=summary,
                 description=handler.__doc__ or "",
-                endpoint=endpoint,
+                endpoint=_for_known(handler, auth) if auth in ("any", "token") else handler,
                 tag=tag or handler.__module__.rpartition(".")[2],
                 auth=auth,
                 scopes=access.needs if access else (),
@@ -167,6 +159,20 @@ def operation(
         return handler
 
     return declare
+
+
+def _for_known(handler: Handler, auth: Auth) -> Handler:
+    """The handler, behind the question who calls."""
+
+    async def endpoint(call: Call) -> Response:
+        await identify(call, cookies=auth == "any")
+        if not call.caller.known:
+            raise NotAuthenticated
+        return await handler(call)
+
+    endpoint.__name__ = handler.__name__
+    endpoint.__module__ = handler.__module__
+    return endpoint
 
 
 def _implied_errors(
