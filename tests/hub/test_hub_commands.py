@@ -131,7 +131,9 @@ def test_servers_are_started_watched_and_stopped_from_a_shell(hub: HubProcess, g
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(start, env=shell.env, **pipes) as process:
         assert process.stdout is not None
-        process.stdout.readline()
+        # All that a start which is held here tells; nothing is on its way when we look away.
+        told = [process.stdout.readline(), process.stdout.readline()]
+        assert told == ["  0% Server requested\n", " 50% Starting the server ...\n"]
         process.send_signal(signal.SIGINT)
         assert process.communicate() == ("", "")
     assert process.returncode == 130, "who looks away does not end the start"
