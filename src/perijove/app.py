@@ -117,7 +117,9 @@ class HubProcess:
         proxy = asyncio.ensure_future(self._start_proxy(built))
         try:
             await built.prepare()
-            listener = Listener(built.application, self._settings.network)
+            listener = Listener(
+                built.application, self._settings.network, built.ground.certificates
+            )
             await listener.start()
         except BaseException:
             await asyncio.wait([proxy])

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from perijove.building.certificates import open_certificates
 from perijove.domain.settings import Settings
 from perijove.kit.clock import Clock, RealClock
+from perijove.kit.tls import Certificates
 from perijove.routes.addresses import Addresses
 from perijove.store import schema
 from perijove.store.engine import Database
@@ -25,6 +27,7 @@ class Ground:
     lease: ReplicaLease
     bus: Bus
     addresses: Addresses
+    certificates: Certificates | None
 
 
 def lay_ground(settings: Settings, on_lease_lost: Callable[[], None]) -> Ground:
@@ -44,6 +47,7 @@ def lay_ground(settings: Settings, on_lease_lost: Callable[[], None]) -> Ground:
             public_url=network.public_url,
             domain_hook=network.subdomain_hook,
         ),
+        certificates=open_certificates(settings.internal_tls),
     )
 
 

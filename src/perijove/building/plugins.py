@@ -1,14 +1,16 @@
 """The operator's plug-ins, and what they may see of the hub."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from perijove.access.roles import scopes_of_roles
 from perijove.building.ground import Ground
+from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
 from perijove.domain.ports import HubAddress
 from perijove.domain.settings import NetworkSettings, Settings
+from perijove.kit.tls import HUB, Certificates
 from perijove.people.auth_state import AuthStates
 from perijove.people.users import Users
 from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
@@ -61,9 +63,28 @@ def _context(loaded: LoadedConfig, ground: Ground) -> HubContext:
         cookie_host_prefix_enabled=security.cookie_host_prefix_enabled,
         database=ground.database,
     )
+    if ground.certificates is not None:
+        _show_certificates(ground.certificates, loaded.hub, context)
     context.settings.update(ground.settings.pages.tornado_settings)
     context.settings["admin_access"] = security.admin_access
     return context
+
+
+def _show_certificates(certificates: Certificates, app: JupyterHub, context: HubContext) -> None:
+    """Plug-ins find the certificates in the application, under its names for them."""
+    bundles = dict(certificates.bundles)
+    context.internal_ssl = True
+    context.internal_certs_location = certificates.location
+    context.internal_trust_bundles = bundles
+    context.trusted_alt_names = app.trusted_alt_names
+    app.internal_trust_bundles = bundles
+    app.internal_ssl_key = certificates.hub.keyfile
+    app.internal_ssl_cert = certificates.hub.certfile
+    app.internal_ssl_ca = bundles[HUB]
+    app.internal_proxy_certs = {
+        "proxy-api": asdict(certificates.proxy_api),
+        "proxy-client": asdict(certificates.proxy_client),
+    }
 
 
 def _address(network: NetworkSettings, settings: Settings) -> HubAddress:

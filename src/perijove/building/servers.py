@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from perijove.building.certificates import make_service_certifier
 from perijove.building.ground import Ground
 from perijove.building.people import People
 from perijove.building.plugins import Plugins
@@ -53,7 +54,9 @@ def make_servers(
 ) -> Servers:
     """``on_failure_limit`` hears of too many failed starts in a row."""
     settings, database, bus, lease = ground.settings, ground.database, ground.bus, ground.lease
-    factory, holdings, prober = plugins.spawners, Holdings(), Prober()
+    certificates = ground.certificates
+    prober = Prober(certificates.calling_context() if certificates is not None else None)
+    factory, holdings = plugins.spawners, Holdings()
     # Counted when somebody asks, not at each of thousands of starts.
     metrics.RUNNING_SERVERS.set_function(lambda: holdings.count(State.READY))
     routes = ServerRoutes(plugins.proxy, ground.addresses)
@@ -98,7 +101,13 @@ def _supervisor(ground: Ground, people: People, prober: Prober) -> Supervisor:
         settings.security.cookie_options,
         settings.security.cookie_host_prefix_enabled,
     )
-    return Supervisor(settings.services.services, people.registry, environment, prober)
+    return Supervisor(
+        settings.services.services,
+        people.registry,
+        environment,
+        prober,
+        make_service_certifier(ground.certificates),
+    )
 
 
 def _desired_source(ground: Ground, plugins: Plugins) -> Callable[[], Awaitable[Desired]]:

@@ -9,6 +9,7 @@ import sys
 import uvloop
 
 from perijove.app import HubProcess
+from perijove.building.certificates import open_certificates
 from perijove.compat import alias
 from perijove.config.generate import write_config_file
 from perijove.config.load import LoadedConfig, load_hub
@@ -34,10 +35,19 @@ def run(argv: list[str]) -> int:
             loaded.hub.start_show_config()
             return 0
         settings = build_settings(loaded.hub)
+        if loaded.hub.generate_certs:
+            return _make_certificates(settings)
     except ConfigError as error:
         print(error.message, file=sys.stderr)
         return 1
     return _serve(loaded, settings)
+
+
+def _make_certificates(settings: Settings) -> int:
+    certificates = open_certificates(settings.internal_tls)
+    assert certificates is not None
+    print(f"The certificates for internal_ssl are in {certificates.location}")
+    return 0
 
 
 def _serve(loaded: LoadedConfig, settings: Settings) -> int:

@@ -1,6 +1,7 @@
 """Who listens where: from the hub's options to ``NetworkSettings``."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from perijove.config.addresses import (
@@ -71,21 +72,33 @@ def _address(url: str, option: str) -> Address:
 
 
 def _private_address(hub: JupyterHub) -> Address:
+    scheme = "https" if hub.internal_ssl else "http"
     if hub.hub_bind_url:
         address = _address(with_prefix(hub.hub_bind_url, hub.hub_prefix), "hub_bind_url")
-        if address.scheme != "http":
+        if address.scheme == "https" != scheme:
             raise ConfigError(
-                f"c.JupyterHub.hub_bind_url {hub.hub_bind_url!r}: the hub itself speaks HTTP; for "
-                "HTTPS on the public side set ssl_key and ssl_cert"
+                f"c.JupyterHub.hub_bind_url {hub.hub_bind_url!r}: the hub itself speaks HTTP, and "
+                "HTTPS only with internal_ssl; for HTTPS on the public side set ssl_key and "
+                "ssl_cert"
             )
-        return address
+        if address.socket and hub.internal_ssl:
+            raise ConfigError(
+                "c.JupyterHub.internal_ssl needs a hub at an address and a port: its certificate "
+                f"cannot name the socket of hub_bind_url {hub.hub_bind_url!r}"
+            )
+        return replace(address, scheme=scheme)
     host = hub.hub_ip.strip("[]")
-    address = Address("http", "" if host == "*" else host, hub.hub_port, "", hub.hub_prefix)
+    address = Address(scheme, "" if host == "*" else host, hub.hub_port, "", hub.hub_prefix)
     return _address(address.url, "hub_port")
 
 
 def _connect_url(hub: JupyterHub, private: Address) -> str:
     if hub.hub_connect_url:
+        if hub.internal_ssl and not hub.hub_connect_url.startswith("https://"):
+            raise ConfigError(
+                f"c.JupyterHub.hub_connect_url {hub.hub_connect_url!r} must begin with https:// "
+                "when internal_ssl is on"
+            )
         return with_prefix(hub.hub_connect_url, hub.hub_prefix)
     if private.socket:
         return private.url

@@ -16,7 +16,7 @@ from perijove.access.catalogue import CATALOGUE
 from perijove.access.errors import AccessError
 from perijove.access.roles import plan_roles
 from perijove.config.hub import JupyterHub, level_number
-from perijove.config.ineffective import ineffective_options
+from perijove.config.internal_tls import build_internal_tls
 from perijove.config.network import build_network
 from perijove.config.secrets import COOKIE_SECRET_VARIABLE, load_cookie_secret, read_crypt_keys
 from perijove.config.sections import (
@@ -77,9 +77,10 @@ def build_settings(
     """
     given = os.environ if environment is None else environment
     _check_numbers(hub)
-    remarks: list[str] = [*ineffective_options(hub), *_remarks_on_tornado(hub)]
+    remarks = _remarks_on_tornado(hub)
+    network = build_network(hub)
     return Settings(
-        network=build_network(hub),
+        network=network,
         database=_build_database(hub),
         security=_build_security(hub, given, read_only),
         limits=_build_limits(hub),
@@ -101,6 +102,7 @@ def build_settings(
         logs=build_logs(hub),
         metrics=_build_metrics(hub),
         http=_build_http(hub),
+        internal_tls=build_internal_tls(hub, network),
         warnings=tuple(remarks),
     )
 

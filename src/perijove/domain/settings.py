@@ -71,6 +71,11 @@ class NetworkSettings:
         return f"{self.hub_connect_url}api"
 
     @property
+    def hub_connect_host(self) -> str:
+        """The host name or address in ``hub_connect_url``; empty for a socket."""
+        return "" if self.hub_socket else urlsplit(self.hub_connect_url).hostname or ""
+
+    @property
     def public_host(self) -> str:
         """``scheme://host[:port]`` of the hub's public side; empty when it is not known."""
         for url in (self.subdomain_host, self.public_url):
@@ -93,6 +98,21 @@ class NetworkSettings:
         parts = urlsplit(self.subdomain_host)
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{self.subdomain_hook(name, self.domain, kind)}{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class InternalTlsSettings:
+    """Certificates for TLS between hub, proxy, servers and services.
+
+    They live in the directory ``location``. ``authorities``: name to the files of
+    an authority from elsewhere. ``alt_names``: ``DNS:name`` or ``IP:address``,
+    besides those of this machine.
+    """
+
+    location: str
+    recreate: bool = False
+    authorities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    alt_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,4 +377,5 @@ class Settings:
     logs: LogSettings
     metrics: MetricSettings
     http: HttpClientSettings
+    internal_tls: InternalTlsSettings | None = None
     warnings: tuple[str, ...] = ()

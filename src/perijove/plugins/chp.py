@@ -95,6 +95,8 @@ class ConfigurableHTTPProxy(Proxy):
             raise ConfigError(
                 "c.ConfigurableHTTPProxy: error_target and error_path exclude each other"
             )
+        if self.should_start and self._internal_ssl and self.api_url.startswith("http://"):
+            self.api_url = f"https{self.api_url.removeprefix('http')}"
         self._api: RouteApi | None = None
         self._process: ProxyProcess | None = None
         self._checking: asyncio.Task[None] | None = None

@@ -26,6 +26,7 @@ from traitlets import (
 from traitlets.config import LoggingConfigurable
 
 from perijove.kit.aio import maybe_await
+from perijove.kit.tls import SERVERS
 from perijove.plugins.context import PluginServer, warn_of_db
 from perijove.plugins.environment import build_environment
 from perijove.plugins.options import FORM_READERS, assign_options, merge_override
@@ -459,19 +460,23 @@ class Spawner(Watched, LoggingConfigurable):
     async def create_certs(self) -> dict[str, str]:
         """Make the server's key and certificate; ``{keyfile, certfile, cafile}``."""
         # Imported here: only hubs with internal_ssl need it, and it is slow to import.
-        from perijove.plugins.certs import create_pair
+        from perijove.kit.certificates import LOCAL_NAMES, ensure_pair
 
         names = await self._scopes_from("ssl_alt_names")
         if self.ssl_alt_names_include_local:
-            names = ["IP:127.0.0.1", "DNS:localhost", *names]
-        paths = await asyncio.to_thread(
-            create_pair,
+            names = [*LOCAL_NAMES, *names]
+        pair = await asyncio.to_thread(
+            ensure_pair,
             self.internal_certs_location,
             f"user-{self.user.escaped_name}",
-            "notebooks-ca",
+            SERVERS,
             names,
         )
-        return {**paths, "cafile": self.internal_trust_bundles["notebooks-ca"]}
+        return {
+            "keyfile": pair.keyfile,
+            "certfile": pair.certfile,
+            "cafile": self.internal_trust_bundles[SERVERS],
+        }
 
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
         """Bring the certificate's files to where the server can read them; the new paths."""

@@ -11,7 +11,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from perijove.domain.errors import ConfigError, StoreUnavailable
@@ -29,6 +29,10 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A service that ran so long starts again after the first, short pause."""
+
+
+Certifier = Callable[[ServiceSpec], Mapping[str, str]]
+"""Makes a service's key pair, in a thread; the variables that name its files."""
 
 
 class Managed:
@@ -141,11 +145,14 @@ class Supervisor:
         registry: Registry,
         environment: ServiceEnvironment,
         prober: Prober,
+        certify: Certifier | None = None,
     ) -> None:
+        """``certify`` makes the variables with the key pair of a service (internal_ssl)."""
         self._specs = specs
         self._registry = registry
         self._environment = environment
         self._prober = prober
+        self._certify = certify
         self._managed: dict[str, Managed] = {}
         self._tasks = Tasks("services")
 
@@ -163,8 +170,10 @@ class Supervisor:
                 raise failure
 
     async def _start_managed(self, spec: ServiceSpec) -> None:
-        secret = self._registry.secrets[spec.name]
-        managed = Managed(spec, self._environment.of(spec, secret))
+        environment = self._environment.of(spec, self._registry.secrets[spec.name])
+        if self._certify is not None:
+            environment = {**await asyncio.to_thread(self._certify, spec), **environment}
+        managed = Managed(spec, environment)
         await managed.start()
         self._managed[spec.name] = managed
         await self._note_pid(managed)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import uvicorn
 
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import NetworkSettings
+from perijove.kit.tls import HUB, Certificates
 
 BACKLOG = 4096
 LEAVE_S = 1
@@ -29,10 +31,25 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _tls_options(certificates: Certificates) -> dict[str, Any]:
+    """Callers must show a certificate of one of the installation's authorities."""
+    return {
+        "ssl_keyfile": certificates.hub.keyfile,
+        "ssl_certfile": certificates.hub.certfile,
+        "ssl_ca_certs": certificates.bundles[HUB],
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }
+
+
 class Listener:
     """Serves the application at the hub's private address."""
 
-    def __init__(self, application: Any, network: NetworkSettings) -> None:
+    def __init__(
+        self,
+        application: Any,
+        network: NetworkSettings,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._network = network
         self._server = _Server(
             uvicorn.Config(
@@ -49,6 +66,7 @@ class Listener:
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=LEAVE_S,
                 timeout_keep_alive=75,
+                **(_tls_options(certificates) if certificates is not None else {}),
             )
         )
         self._task: asyncio.Task[None] | None = None

@@ -57,13 +57,10 @@ def test_a_configuration_that_would_not_start_is_refused(line: str, said: str) -
 def test_warnings_are_shown_once_and_do_not_count_as_errors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, out = check(
-        f"{GOOD}c.JupyterHub.proxy_cmd = 'x'\nc.Spawnr.a = 1\nc.JupyterHub.internal_ssl = True\n"
-    )
+    code, out = check(f"{GOOD}c.JupyterHub.proxy_cmd = 'x'\nc.Spawnr.a = 1\n")
     assert code == 0
     assert out.count("proxy_cmd is deprecated") == 1
     assert "did you mean c.Spawner?" in out
-    assert "internal_ssl has no effect" in out
     assert capsys.readouterr() == ("", "")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from perijove.config.ineffective import INEFFECTIVE
 from perijove.config.settings import build_settings
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import Settings
@@ -198,12 +197,56 @@ def test_a_wrong_value_in_a_small_section_is_refused(make_hub: Any) -> None:
         settings(make_hub, {"PeriodicMetricsCollector": {"active_users_update_interval": "x"}})
 
 
-@pytest.mark.parametrize("option", sorted(INEFFECTIVE))
-def test_an_option_without_effect_is_told_when_it_is_set(make_hub: Any, option: str) -> None:
-    default = make_hub().traits()[option].default()
-    value = {bool: True, str: "elsewhere", dict: {"a": {}}, list: ["DNS:a"]}[type(default)]
-    told = settings(make_hub, **{option: value}).warnings
-    assert [line for line in told if f"c.JupyterHub.{option} has no effect" in line]
+def test_internal_ssl_is_off_by_default(make_hub: Any) -> None:
+    assert settings(make_hub).internal_tls is None
+
+
+def test_internal_ssl_makes_the_hub_speak_https(make_hub: Any) -> None:
+    found = settings(
+        make_hub,
+        internal_ssl=True,
+        hub_connect_ip="192.0.2.7",
+        subdomain_host="https://hub.test",
+        trusted_alt_names=["DNS:other.test"],
+        recreate_internal_certs=True,
+    )
+    assert found.network.hub_connect_url.startswith("https://192.0.2.7:")
+    assert found.network.hub_bind_url.startswith("https://")
+    assert found.internal_tls is not None
+    assert found.internal_tls.recreate
+    assert found.internal_tls.alt_names == ("DNS:other.test", "DNS:hub.test", "IP:192.0.2.7")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"trusted_alt_names": ["hub.test"]}, "neither DNS:name nor IP:address"),
+        ({"trusted_alt_names": ["IP:hub.test"]}, "neither DNS:name nor IP:address"),
+        ({"hub_bind_url": "http+unix://%2Ftmp%2Fhub"}, "needs a hub at an address"),
+        ({"hub_connect_url": "http://hub.test:1"}, "must begin with https://"),
+        ({"external_ssl_authorities": {"hub_ca": {}}}, "did you mean 'hub-ca'"),
+        ({"external_ssl_authorities": {"hub-ca": {"cert": "x"}}}, "needs 'key'"),
+        ({"external_ssl_authorities": {"hub-ca": "x"}}, "must be a dictionary"),
+        (
+            {"external_ssl_authorities": {"hub-ca": {"cert": "/no", "key": "/no"}}},
+            "cannot be read",
+        ),
+        (
+            {"external_ssl_authorities": {"hub-ca": {"cert": "/", "key": "/", "pem": "/"}}},
+            "is not one of key, cert, ca",
+        ),
+    ],
+)
+def test_what_internal_ssl_cannot_use_is_said(
+    make_hub: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        settings(make_hub, internal_ssl=True, **options)
+
+
+def test_a_hub_of_https_needs_internal_ssl(make_hub: Any) -> None:
+    with pytest.raises(ConfigError, match="HTTPS only with internal_ssl"):
+        settings(make_hub, hub_bind_url="https://127.0.0.1:8081")
 
 
 def test_a_misspelt_tornado_setting_is_remarked_on(make_hub: Any) -> None:

@@ -36,3 +36,10 @@ class InternalSSLOptions(HasTraits):
         `IP:address`.
         """,
     ).tag(config=True)
+
+    # What plug-ins read, once the certificates are there.
+    internal_ssl_key = Unicode()
+    internal_ssl_cert = Unicode()
+    internal_ssl_ca = Unicode()
+    internal_proxy_certs = Dict()
+    internal_trust_bundles = Dict()
