@@ -48,7 +48,10 @@ def parser() -> ArgumentParser:
         "--role", action="append", dest="roles", metavar="ROLE", help="the same, by role"
     )
     creating.add_argument(
-        "--expires-in", type=seconds, metavar="TIME", help="90s, 30m, 12h or 7d (default: never)"
+        "--expires-in",
+        type=seconds,
+        metavar="TIME",
+        help="90s, 30m, 12h or 7d (default: as long as the hub allows)",
     )
     revoking = add_action(place, "revoke", revoke, "End tokens.")
     revoking.add_argument("user")

@@ -63,7 +63,7 @@ class NewToken:
 class TokenRequest:
     """What somebody asks for. ``scopes`` and ``roles`` exclude each other; None: the default.
 
-    ``expires_in_s`` None: as long as the hub allows.
+    ``expires_in_s`` None or 0: as long as the hub allows.
     """
 
     note: str = ""
@@ -214,18 +214,20 @@ class Tokens:
     def expiry(self, expires_in_s: object) -> datetime | None:
         """When a token ends that is asked for with this life; None: never.
 
-        Raises InvalidInput for anything but None and whole numbers of seconds
-        from 1 to what the hub allows.
+        None and 0 ask for the longest life there is. Raises InvalidInput for anything
+        else but whole numbers of seconds up to what the hub allows.
         """
         if expires_in_s is None:
-            if not self._max_life_s:
-                return None
-            expires_in_s = self._max_life_s
+            expires_in_s = 0
         if isinstance(expires_in_s, bool) or not isinstance(expires_in_s, int):
             raise InvalidInput("expires_in must be a whole number of seconds, or null")
         longest = self._max_life_s or MAX_LIFE_S
-        if not 1 <= expires_in_s <= longest:
-            raise InvalidInput(f"expires_in must be from 1 to {longest} seconds")
+        if not 0 <= expires_in_s <= longest:
+            raise InvalidInput(f"expires_in must be from 0 to {longest} seconds")
+        if expires_in_s == 0:
+            expires_in_s = self._max_life_s
+        if expires_in_s == 0:
+            return None
         return self._clock.now() + timedelta(seconds=expires_in_s)
 
     def create_now(

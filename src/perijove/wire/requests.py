@@ -128,7 +128,11 @@ class TokenRequest(Request):
     expires_in: (
         Annotated[
             int,
-            Field(ge=1, le=MAX_TOKEN_LIFE_S, description="seconds; null: never"),
+            Field(
+                ge=0,
+                le=MAX_TOKEN_LIFE_S,
+                description="seconds; 0, null or nothing: as long as the hub allows",
+            ),
             BeforeValidator(_whole),
         ]
         | None

@@ -57,12 +57,19 @@ async def test_what_is_no_token_is_nobody(house: House, secret: str) -> None:
     assert await house.tokens.resolve(secret) is None
 
 
-@pytest.mark.parametrize("life", [-1, 0, "abc", 1.5, 10**12, 10**20, True, [1], MAX_LIFE_S + 1])
+@pytest.mark.parametrize("life", [-1, "abc", 1.5, 10**12, 10**20, True, False, [1], MAX_LIFE_S + 1])
 async def test_life_that_makes_no_sense_is_invalid_input(house: House, life: object) -> None:
     (ada,) = await house.add("ada")
     with pytest.raises(InvalidInput, match="expires_in"):
         await house.tokens.request(ada, TokenRequest(expires_in_s=life))  # type: ignore[arg-type]
     assert await house.tokens.list_of(ada) == []
+
+
+@pytest.mark.parametrize("life", [None, 0])
+async def test_no_life_and_0_stand_for_no_end(house: House, life: int | None) -> None:
+    (ada,) = await house.add("ada")
+    made = await house.tokens.request(ada, TokenRequest(expires_in_s=life))
+    assert made.detail.token.expires_at is None
 
 
 async def test_token_ends_at_its_moment_even_from_the_cache(house: House) -> None:
@@ -81,8 +88,9 @@ async def test_longest_life_bounds_and_is_the_default(house: House) -> None:
         house.database, house.bus, house.clock, house.grants, house.activity, max_life_s=3600
     )
     (ada,) = await house.add("ada")
-    made = await tokens.request(ada, TokenRequest())
-    assert made.detail.token.expires_at == house.clock.now() + timedelta(hours=1)
+    for life in (None, 0):
+        made = await tokens.request(ada, TokenRequest(expires_in_s=life))
+        assert made.detail.token.expires_at == house.clock.now() + timedelta(hours=1)
     assert await tokens.request(ada, TokenRequest(expires_in_s=3600))
     with pytest.raises(InvalidInput):
         await tokens.request(ada, TokenRequest(expires_in_s=3601))
