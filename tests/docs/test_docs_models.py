@@ -25,7 +25,7 @@ PLAIN = {
 
 OWN = {
     *("InfoDetail", "OAuthProblem", "NoShare", "Message", "TokenList"),
-    *("ServerEvent", "ServerSnapshot"),
+    *("ServerEvent", "ServerSnapshot", "OAuthMetadata", "OAuthTokenState"),
 }
 """Models of answers whose fields the facts do not list, or that are tested by name elsewhere."""
 
@@ -79,4 +79,5 @@ def test_every_model_of_an_answer_is_known() -> None:
         if not name.endswith(("Request", "Change", "Removal", "Fields", "Properties"))
     }
     requests = {"OAuthConsent", "OAuthExchange", "ServerActivity", "StartOptions"}
+    requests |= {"OAuthIntrospection", "OAuthRevocation"}
     assert answers - requests - MODELS.keys() == OWN - MODELS.keys()

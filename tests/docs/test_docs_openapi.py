@@ -32,7 +32,12 @@ OTHER_STATUSES = {
     "DELETE /share-codes/{user}/{server}": {405},
 }
 
-OURS = {("get", "/events")}
+OURS = {
+    ("get", "/events"),
+    ("get", "/.well-known/oauth-authorization-server"),
+    ("post", "/oauth2/introspect"),
+    ("post", "/oauth2/revoke"),
+}
 """What we offer besides."""
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {

@@ -247,6 +247,15 @@ async def identify(do: Doing, hub: HubProcess) -> None:
         client_secret="token-of-the-service-web",
         redirect_uri=query["redirect_uri"],
     )
-    assert (await do("exchange_code", exchange)).access_token
+    asked = requests.OAuthIntrospection(
+        token=(await do("exchange_code", exchange)).access_token,
+        client_id=exchange.client_id,
+        client_secret=exchange.client_secret,
+    )
+    assert (await do("introspect_token", asked)).username == "admin"
+    await do("revoke_oauth_token", requests.OAuthRevocation(**asked.model_dump(exclude_unset=True)))
+    assert not (await do("introspect_token", asked)).active
     with pytest.raises(Invalid):
         await do("exchange_code", exchange)
+    metadata = await do("oauth_metadata")
+    assert metadata.token_endpoint == f"{metadata.issuer}/oauth2/token"

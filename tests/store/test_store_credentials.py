@@ -1,5 +1,6 @@
 """Statements about tokens, OAuth clients and codes, services and shares."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -251,9 +252,16 @@ def test_code_is_used_once_and_purged_when_late(
     code("c2", NOW)
     code("c3", SOON, "s1")
     assert database.read_now(lambda c: oauth.find_code(c, "c1")) == good
-    assert database.write_now(lambda c: oauth.use_code(c, "c1"))
-    assert not database.write_now(lambda c: oauth.use_code(c, "c1"))
+    token = add_token(database, "hashed", people[0], client_id="service-app")
+    assert database.write_now(lambda c: oauth.use_code(c, "c1", token.id))
+    assert not database.write_now(lambda c: oauth.use_code(c, "c1", token.id))
     assert database.write_now(lambda c: oauth.purge_codes(c, NOW + timedelta(seconds=1))) == 1
+    assert database.write_now(lambda c: oauth.purge_codes(c, SOON + timedelta(days=9))) == 1
+    code("c3", SOON, "s1")
+    assert database.read_now(lambda c: oauth.find_code(c, "c1")) == replace(good, token_id=token.id)
+    assert database.write_now(lambda c: oauth.remove_token_of_code(c, "c1")) == [token.id]
+    assert database.read_now(lambda c: oauth.find_code(c, "c1")) is None
+    assert database.write_now(lambda c: oauth.remove_token_of_code(c, "c1")) == []
     database.write_now(lambda c: oauth.remove_codes_of_session(c, "s1", people[1].id))
     assert database.read_now(lambda c: oauth.find_code(c, "c3")) is not None
     database.write_now(lambda c: oauth.remove_codes_of_session(c, "s1", people[0].id))

@@ -6,8 +6,10 @@ from perijove.access.catalogue import CATALOGUE
 from perijove.building.ground import Ground
 from perijove.domain.ports import AuthenticatorPort
 from perijove.kit.crypto import Cipher
+from perijove.oauth.backchannel import Backchannel
 from perijove.oauth.clients import Clients
 from perijove.oauth.provider import Provider
+from perijove.oauth.validator import Validators
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import Grants
@@ -32,6 +34,7 @@ class People:
     sign_in: SignIn
     clients: Clients
     provider: Provider
+    backchannel: Backchannel
     registry: Registry
     preparation: Preparation
 
@@ -53,6 +56,7 @@ def make_people(ground: Ground, authenticator: AuthenticatorPort, cookie_name: s
         cookie_name=cookie_name,
         max_age_days=security.cookie_max_age_days,
     )
+    validators = Validators(grants, tokens, clock, security.oauth_require_pkce)
     return People(
         grants=grants,
         activity=activity,
@@ -71,21 +75,10 @@ def make_people(ground: Ground, authenticator: AuthenticatorPort, cookie_name: s
             auth_states=auth_states,
         ),
         clients=Clients(database, bus),
-        provider=_provider(ground, grants, tokens),
+        provider=Provider(database, validators),
+        backchannel=Backchannel(database, validators, token_life_s=security.oauth_token_life_s),
         registry=Registry(database, tokens, ground.addresses),
         preparation=_preparation(ground, authenticator, users, tokens, grants),
-    )
-
-
-def _provider(ground: Ground, grants: Grants, tokens: Tokens) -> Provider:
-    security = ground.settings.security
-    return Provider(
-        ground.database,
-        ground.clock,
-        grants,
-        tokens,
-        token_life_s=security.oauth_token_life_s,
-        require_pkce=security.oauth_require_pkce,
     )
 
 

@@ -93,6 +93,7 @@ def make_rooms(
         shares=Shares(database, bus, clock, people.grants),
         share_codes=ShareCodes(database, bus, clock, people.grants),
         provider=people.provider,
+        backchannel=people.backchannel,
         registry=people.registry,
         commands=servers.commands,
         removals=servers.removals,

@@ -94,6 +94,8 @@ def _checked(what: str, key: str, value: Any) -> Any:
         return check_token(label, value) if value else ""
     if key == "url":
         return _check_url(label, value)
+    if key == "oauth_redirect_uri":
+        return _check_redirect(label, value)
     if key in _TEXTS:
         return check_text(label, value)
     if key in _SWITCHES:
@@ -137,6 +139,20 @@ def _check_url(label: str, value: Any) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
         raise ConfigError(f"{label} must be a URL such as http://127.0.0.1:9000, not {url!r}")
     return url
+
+
+def _check_redirect(label: str, value: Any) -> str:
+    """An absolute URI without a fragment (RFC 6749, section 3.1.2), or a path on the hub's host."""
+    uri = check_text(label, value)
+    parts = urlsplit(uri)
+    is_absolute = bool(parts.scheme) and parts.scheme not in {"javascript", "data", "vbscript"}
+    is_path = uri.startswith("/") and not uri.startswith("//")
+    if uri and (not (is_absolute or is_path) or "#" in uri or not uri.isprintable() or " " in uri):
+        raise ConfigError(
+            f"{label} must be a URL such as https://app.example.org/callback or a path, without "
+            f"a fragment, not {uri!r}"
+        )
+    return uri
 
 
 def _check_environment(label: str, value: Any) -> dict[str, str]:

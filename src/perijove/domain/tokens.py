@@ -47,7 +47,10 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class OAuthCode:
-    """A code that a client exchanges, once and soon, for an access token."""
+    """A code that a client exchanges, once and soon, for an access token.
+
+    ``token_id`` is the token that it was exchanged for; None: it can still be.
+    """
 
     client_id: str
     code: str
@@ -58,6 +61,7 @@ class OAuthCode:
     scopes: tuple[str, ...]
     code_challenge: str | None = None
     code_challenge_method: str | None = None
+    token_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

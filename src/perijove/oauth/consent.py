@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from perijove.access.catalogue import INHERIT, Catalogue
-from perijove.access.decide import Denied, Target, decide
+from perijove.access.decide import Denied, Grant, Target, decide
 from perijove.access.describe import ScopeText, describe_scopes
 from perijove.access.expand import Client, expand
 from perijove.access.intersect import is_subset, names_needed
@@ -24,7 +24,7 @@ from perijove.access.tokens import (
 from perijove.domain.errors import Forbidden
 from perijove.domain.tokens import ClientOwner, OAuthClient
 from perijove.domain.users import User
-from perijove.people.grants import Grants, Held, client_of, owner_of
+from perijove.people.grants import Grants, client_of, owner_of
 from perijove.store import roles as role_store
 from perijove.store import tokens as token_store
 
@@ -84,7 +84,10 @@ def examine(
     Raises Forbidden when the person may not enter the client at all.
     """
     held = grants.held_now(connection, visitor)
-    _require_access(connection, grants, held, owner)
+    if not opens(connection, grants, held.grant, owner):
+        place = "/".join(owner.server) if owner.server else owner.service
+        kind = "server" if owner.server else "service"
+        raise Forbidden(f"You do not have permission to access the {kind} {place}")
     target = _access_client(owner)
     who = owner_of(visitor)
     wanted = wanted_by_token(asked, who, target, grants.catalogue).scopes
@@ -107,17 +110,15 @@ def _access_client(owner: ClientOwner) -> Client:
     return client
 
 
-def _require_access(connection: Connection, grants: Grants, held: Held, owner: ClientOwner) -> None:
+def opens(connection: Connection, grants: Grants, grant: Grant, owner: ClientOwner) -> bool:
+    """Whether somebody with this grant may enter the client's server or service."""
     if owner.server is not None:
         user, name = owner.server
         groups = frozenset(grants.members_now(connection, [user]).get(user, ()))
         target, needs = Target.of_server(user, name, groups), ("access:servers",)
-        what = f"the server {user}/{name}"
     else:
         target, needs = Target.of_service(owner.service or ""), ("access:services",)
-        what = f"the service {owner.service}"
-    if isinstance(decide(held.grant, needs, target), Denied):
-        raise Forbidden(f"You do not have permission to access {what}")
+    return not isinstance(decide(grant, needs, target), Denied)
 
 
 def _must_ask(

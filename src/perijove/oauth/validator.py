@@ -9,6 +9,7 @@ register them.
 import base64
 import binascii
 import hmac
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +25,18 @@ from sqlalchemy import Connection
 from perijove.access.errors import ScopesNotAllowed
 from perijove.domain.tokens import ClientOwner, OAuthClient, OAuthCode
 from perijove.domain.users import User
+from perijove.kit.clock import Clock
 from perijove.kit.crypto import hash_token
 from perijove.oauth.clients import secret_matches
 from perijove.oauth.consent import scopes_asked
 from perijove.people.grants import Grants
+from perijove.people.sessions import SignedIn
 from perijove.people.tokens import Tokens
 from perijove.store import oauth as oauth_store
 from perijove.store import users as user_store
+
+# At DEBUG oauthlib writes codes, states and tokens into the log, where nothing secret may stand.
+logging.getLogger("oauthlib").setLevel(logging.WARNING)
 
 CODE_LIFE_S = 300
 """How long a code can be exchanged (seconds)."""
@@ -40,7 +46,14 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class CodeUsed(Exception):
-    """Somebody else exchanged the code a moment ago; the transaction must be undone."""
+    """The code was exchanged before, or a moment ago; the transaction must be undone.
+
+    ``hashed`` is the code's hash.
+    """
+
+    def __init__(self, hashed: str) -> None:
+        super().__init__("This code was exchanged before")
+        self.hashed = hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,17 @@ class CodeGrant(AuthorizationCodeGrant):
         self.refresh_token = False
         self._validator = validator
 
+    def validate_token_request(self, request: Any) -> None:
+        """Whether the code may be exchanged. Raises OAuth2Error."""
+        if not request.grant_type:
+            raise errors.InvalidRequestError(description="Missing grant_type.", request=request)
+        if request.grant_type != "authorization_code":
+            raise errors.UnsupportedGrantTypeError(request=request)
+        super().validate_token_request(request)
+        if request.code_verifier and not self._validator.challenged:
+            # Somebody took the challenge out of the authorization request (RFC 9700, 4.8.2).
+            raise errors.InvalidGrantError(description="There was no challenge.", request=request)
+
     def _handle_redirects(self, request: Any) -> None:
         registered = self._validator.get_default_redirect_uri(request.client_id, request)
         request.using_default_redirect_uri = request.redirect_uri is None
@@ -70,6 +94,28 @@ class CodeGrant(AuthorizationCodeGrant):
             raise errors.MissingRedirectURIError(request=request)
         if not hmac.compare_digest(request.redirect_uri.encode(), registered.encode()):
             raise errors.MismatchingRedirectURIError(request=request)
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """Makes a validator for each request."""
+
+    grants: Grants
+    tokens: Tokens
+    clock: Clock
+    require_pkce: bool = False
+
+    def new(self, connection: Connection, visitor: SignedIn | None = None) -> "Validator":
+        """One for this transaction, and for the person who is signed in."""
+        return Validator(
+            connection,
+            self.grants,
+            self.tokens,
+            now=self.clock.now(),
+            require_pkce=self.require_pkce,
+            visitor=visitor.user if visitor else None,
+            session_id=visitor.session_id if visitor else None,
+        )
 
 
 class Validator(RequestValidator):
@@ -95,6 +141,11 @@ class Validator(RequestValidator):
         self._visitor = visitor
         self._session_id = session_id
         self._code: OAuthCode | None = None
+
+    @property
+    def challenged(self) -> bool:
+        """Whether the code that was looked at came with a challenge (RFC 7636)."""
+        return self._code is not None and self._code.code_challenge is not None
 
     # -- clients ------------------------------------------------------------
     def _known(self, client_id: str) -> KnownClient | None:
@@ -129,8 +180,8 @@ class Validator(RequestValidator):
     def validate_grant_type(
         self, client_id: str, grant_type: str, client: object, request: Any, *_: Any, **__: Any
     ) -> bool:
-        """Codes only."""
-        return grant_type == "authorization_code"
+        """Every client may exchange codes, and there is nothing else."""
+        return True
 
     def validate_response_type(
         self,
@@ -141,8 +192,10 @@ class Validator(RequestValidator):
         *_: Any,
         **__: Any,
     ) -> bool:
-        """Codes only."""
-        return response_type == "code"
+        """Codes only. Raises UnsupportedResponseTypeError, as for any other word."""
+        if response_type != "code":
+            raise errors.UnsupportedResponseTypeError(request=request)
+        return True
 
     def get_default_redirect_uri(self, client_id: str, request: Any, *_: Any, **__: Any) -> str:
         """The client's one redirect URI."""
@@ -182,12 +235,20 @@ class Validator(RequestValidator):
 
     # -- codes --------------------------------------------------------------
     def is_pkce_required(self, client_id: str, request: Any) -> bool:
-        """As the operator decided, for all clients. A challenge must be well-formed."""
+        """As the operator decided, for all clients. A challenge must be well-formed.
+
+        Where PKCE is required only S256 will do: a plain challenge shows the verifier to
+        whoever sees the authorization request.
+        """
         challenge = request.code_challenge
         if challenge is not None and not _CHALLENGE.fullmatch(challenge):
             raise errors.InvalidRequestError(
                 description="code_challenge must be 43 to 128 of A-Z a-z 0-9 - . _ ~",
                 request=request,
+            )
+        if challenge is not None and self._require_pkce and request.code_challenge_method != "S256":
+            raise errors.InvalidRequestError(
+                description="code_challenge_method must be S256", request=request
             )
         return self._require_pkce
 
@@ -215,9 +276,16 @@ class Validator(RequestValidator):
     def validate_code(
         self, client_id: str, code: str, client: Any, request: Any, *_: Any, **__: Any
     ) -> bool:
-        """Whether this client may exchange the code now; who it stands for goes along."""
+        """Whether this client may exchange the code now; who it stands for goes along.
+
+        Raises CodeUsed.
+        """
         found = oauth_store.find_code(self._connection, hash_token(code))
-        if found is None or found.client_id != client.client_id or found.expires_at <= self._now:
+        if found is None or found.client_id != client.client_id:
+            return False
+        if found.token_id is not None:
+            raise CodeUsed(found.code)
+        if found.expires_at <= self._now:
             return False
         user = user_store.get(self._connection, found.user_id)
         if user is None:
@@ -253,7 +321,7 @@ class Validator(RequestValidator):
     def save_token(self, token: Mapping[str, Any], request: Any, *_: Any, **__: Any) -> None:
         """Store the access token as an API token of the person."""
         assert self._code is not None
-        self._tokens.create_now(
+        made = self._tokens.create_now(
             self._connection,
             request.user,
             request.scopes,
@@ -262,13 +330,13 @@ class Validator(RequestValidator):
             expires_at=self._now + timedelta(seconds=token["expires_in"]),
             secret=token["access_token"],
         )
+        if not oauth_store.use_code(self._connection, self._code.code, made.detail.token.id):
+            raise CodeUsed(self._code.code)
 
     def invalidate_authorization_code(
         self, client_id: str, code: str, request: Any, *_: Any, **__: Any
     ) -> None:
-        """The code is used up. Raises CodeUsed when another request was faster."""
-        if not oauth_store.use_code(self._connection, hash_token(code)):
-            raise CodeUsed
+        """Nothing is left to do: ``save_token`` marks the code as used with its token."""
 
 
 def _basic(headers: Mapping[str, str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -120,6 +121,12 @@ class Registry:
             raise ConfigError(
                 f"c.JupyterHub.services: the service {spec.name!r} signs people in (OAuth) but "
                 "has no url, so it needs oauth_redirect_uri."
+            )
+        if self._addresses.public_origin.startswith("https://") and not _is_private(redirect):
+            log.warning(
+                "Codes for the service %r go over an unencrypted connection: its "
+                "oauth_redirect_uri begins with http:// (RFC 9700, section 2.6)",
+                spec.name,
             )
         access = f"access:services!service={spec.name}"
         return OAuthClient(
@@ -240,6 +247,12 @@ class Registry:
             return None
         spec = self._addresses.service_spec(service.name)
         return Route(spec, origin_of(service.url), {"service": service.name})
+
+
+def _is_private(redirect_uri: str) -> bool:
+    """Whether nobody on the way can read what a browser carries to this URI."""
+    parts = urlsplit(redirect_uri)
+    return parts.scheme != "http" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 def _part_with_client(connection: Connection, spec: ServiceSpec) -> None:

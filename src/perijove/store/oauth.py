@@ -1,6 +1,7 @@
 """Statements about OAuth clients and the codes they exchange.
 
 A code is stored as its SHA-256, so the database file holds nothing to exchange.
+One that was exchanged stays for as long as its token lives.
 """
 
 from collections.abc import Collection, Sequence
@@ -39,6 +40,7 @@ _CODE: Select[Any] = select(
     oauth_codes.c.scopes,
     oauth_codes.c.code_challenge,
     oauth_codes.c.code_challenge_method,
+    oauth_codes.c.token_id,
 ).where(oauth_codes.c.code == bindparam("code"))
 
 
@@ -124,13 +126,15 @@ def client_owner(connection: Connection, identifier: str) -> ClientOwner | None:
 
 
 def find_code(connection: Connection, hashed: str) -> OAuthCode | None:
-    """The code with this hash; expired ones are found, too. ``code`` holds the hash."""
+    """The code with this hash; expired and used ones are found, too. ``code`` holds the hash."""
     row = connection.execute(_CODE, {"code": hashed}).first()
     if row is None:
         return None
-    client, stored, expires_at, uri, session, user, scopes, challenge, method = row
+    client, stored, expires_at, uri, session, user, scopes, challenge, method, token_id = row
     granted = tuple(scopes or ())
-    return OAuthCode(client, stored, expires_at, uri, session, user, granted, challenge, method)
+    return OAuthCode(
+        client, stored, expires_at, uri, session, user, granted, challenge, method, token_id
+    )
 
 
 def create_code(connection: Connection, code: OAuthCode) -> None:
@@ -150,9 +154,21 @@ def create_code(connection: Connection, code: OAuthCode) -> None:
     )
 
 
-def use_code(connection: Connection, hashed: str) -> bool:
-    """Delete a code; False if somebody else used it meanwhile."""
-    return connection.execute(delete(oauth_codes).where(oauth_codes.c.code == hashed)).rowcount == 1
+def use_code(connection: Connection, hashed: str, token_id: int) -> bool:
+    """Note which token a code was exchanged for; False if somebody else used it meanwhile."""
+    statement = (
+        update(oauth_codes)
+        .where(oauth_codes.c.code == hashed, oauth_codes.c.token_id.is_(None))
+        .values(token_id=token_id)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def remove_token_of_code(connection: Connection, hashed: str) -> list[int]:
+    """Delete the token that a code was exchanged for, and with it the code; the token's id."""
+    issued = select(oauth_codes.c.token_id).where(oauth_codes.c.code == hashed)
+    statement = delete(tokens).where(tokens.c.id.in_(issued)).returning(tokens.c.id)
+    return list(connection.execute(statement).scalars())
 
 
 def remove_codes_of_session(connection: Connection, session_id: str, user_id: int) -> None:
@@ -165,5 +181,6 @@ def remove_codes_of_session(connection: Connection, session_id: str, user_id: in
 
 
 def purge_codes(connection: Connection, now: datetime) -> int:
-    """Delete expired codes; how many."""
-    return connection.execute(delete(oauth_codes).where(oauth_codes.c.expires_at < now)).rowcount
+    """Delete codes that nobody exchanged in time; how many."""
+    late = oauth_codes.c.token_id.is_(None), oauth_codes.c.expires_at < now
+    return connection.execute(delete(oauth_codes).where(*late)).rowcount

@@ -18,7 +18,7 @@ from perijove.domain.errors import SchemaMismatch
 from perijove.store.engine import Database
 from perijove.store.tables import metadata
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision in ``migrations/versions``, oldest first."""
 
 HEAD = REVISIONS[-1]

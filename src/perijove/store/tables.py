@@ -116,8 +116,12 @@ services = Table(
     Column("user", NAME, nullable=False, server_default=""),
     Column("timeout_s", Integer, nullable=False, server_default="30"),
     Column("pid", Integer),
+    Column("lease_owner", String(64)),
+    Column("process", NAME),
     sqlite_autoincrement=True,
 )
+"""Of a managed service: ``lease_owner`` is the replica that runs it, ``pid`` its process and
+``process`` the mark of that process, which is not used again."""
 
 roles = Table(
     "roles",
@@ -217,7 +221,10 @@ oauth_codes = Table(
     Column("scopes", JsonText, nullable=False),
     Column("code_challenge", NAME),
     Column("code_challenge_method", String(64)),
+    _ref("token_id", "tokens.id", nullable=True),
 )
+"""A code that was exchanged stays with its ``token_id`` for as long as that token lives,
+so that its coming back can end the token."""
 
 tokens = Table(
     "tokens",

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from perijove.domain.ports import AuthenticatorPort, ProxyPort, SpawnerFactory
 from perijove.domain.settings import Settings
+from perijove.oauth.backchannel import Backchannel
 from perijove.oauth.provider import Provider
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
@@ -59,6 +60,7 @@ class Rooms:
     shares: Shares
     share_codes: ShareCodes
     provider: Provider
+    backchannel: Backchannel
     registry: Registry
     commands: Commands
     removals: Removals

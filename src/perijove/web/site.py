@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from perijove.oauth import metadata
 from perijove.web.api import (  # noqa: F401 - imported for the operations they declare
     authorizations,
     events,
     groups,
     hub,
+    oauth,
     proxy,
     servers,
     services,
@@ -15,14 +17,11 @@ from perijove.web.api import (  # noqa: F401 - imported for the operations they 
     users,
 )
 from perijove.web.api.document import show_document
+from perijove.web.api.oauth import show_metadata
 from perijove.web.api.operations import DECLARED
 from perijove.web.call import Handler
-from perijove.web.pages import (  # oauth: for the operations it declares
-    home,
-    oauth,  # noqa: F401
-    signing,
-    spawning,
-)
+from perijove.web.pages import home, signing, spawning
+from perijove.web.pages import oauth as oauth_pages  # noqa: F401 - for what it declares
 from perijove.web.pages.errors import ErrorPages, proxy_error_page
 from perijove.web.routing import Routes
 
@@ -41,6 +40,7 @@ def build_routes(pages: ErrorPages, hub_prefix: str, *, api_only: bool = False) 
         for path in declared.paths:
             routes.add(declared.method, f"/api{path}", declared.endpoint)
     routes.add("GET", "/api/openapi.json", show_document)
+    routes.add("GET", metadata.PATH, show_metadata)
     routes.add("GET", "/health", home.health)
     routes.add("GET", "/metrics", home.metrics_page)
     static = static_prefix("/", api_only=api_only)

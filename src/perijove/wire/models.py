@@ -303,8 +303,40 @@ class OAuthToken(Answer):
     scope: str
 
 
+class OAuthTokenState(Answer):
+    """What a token is (RFC 7662, section 2.2); of one that does not live only ``active``."""
+
+    active: bool
+    scope: Missable[str] = None
+    client_id: Missable[str] = None
+    username: Missable[str] = None
+    sub: Missable[str] = None
+    token_type: Missable[Literal["Bearer"]] = None
+    exp: Missable[int] = None
+    iat: Missable[int] = None
+    jti: Missable[str] = None
+
+
+class OAuthMetadata(Answer):
+    """The OAuth provider about itself (RFC 8414, section 2)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    token_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint: str
+    introspection_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint: str
+    revocation_endpoint_auth_methods_supported: list[str]
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+
+
 class OAuthProblem(Answer):
-    """Why there is no token (RFC 6749, section 5.2)."""
+    """Why a client gets nothing (RFC 6749, section 5.2)."""
 
     error: str
     error_description: Missable[str] = None

@@ -279,12 +279,27 @@ class OAuthExchange(Request):
 
     grant_type: Literal["authorization_code"]
     code: str
-    client_id: str
-    client_secret: str
+    client_id: Missable[Annotated[str, Field(description="or as Basic credentials")]] = None
+    client_secret: Missable[str] = None
     redirect_uri: Missable[str] = None
     code_verifier: Missable[
         Annotated[str, Field(description="when a challenge was sent (RFC 7636)")]
     ] = None
+
+
+class OAuthRevocation(Request):
+    """A client ends a token that was issued to it (RFC 7009, section 2.1)."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    token: str
+    token_type_hint: Missable[str] = None
+    client_id: Missable[Annotated[str, Field(description="or as Basic credentials")]] = None
+    client_secret: Missable[str] = None
+
+
+class OAuthIntrospection(OAuthRevocation):
+    """A client asks what a token is (RFC 7662, section 2.1)."""
 
 
 class ProxyChange(Request):

@@ -78,6 +78,10 @@ def test_a_name_and_a_url_are_enough_for_an_external_service() -> None:
         ({"name": "x", "oauth_no_confirm": True}, "service 'x': 'oauth_no_confirm'.*redirect_uri"),
         ({"name": "x", "oauth_client_id": "service-y"}, "'oauth_client_id'.*oauth_redirect_uri"),
         ({"name": "x", "oauth_client_id": "y"}, "must begin with 'service-'"),
+        ({"name": "x", "oauth_redirect_uri": "callback"}, "must be a URL such as https://"),
+        ({"name": "x", "oauth_redirect_uri": "//evil/cb"}, "must be a URL"),
+        ({"name": "x", "oauth_redirect_uri": "https://h/cb#part"}, "without a fragment"),
+        ({"name": "x", "oauth_redirect_uri": "javascript:alert(1)"}, "must be a URL"),
     ],
 )
 def test_a_mistake_in_a_service_is_one_sentence(definition: Any, said: str) -> None:

@@ -11,9 +11,11 @@ from people_house import House
 
 from perijove.access.catalogue import CATALOGUE
 from perijove.domain.settings import RoleSettings
+from perijove.oauth.backchannel import Answer, Backchannel
 from perijove.oauth.clients import Clients
 from perijove.oauth.consent import Consent
 from perijove.oauth.provider import Provider, Redirect
+from perijove.oauth.validator import Validators
 from perijove.people.sessions import SignedIn
 from perijove.store import servers as server_store
 
@@ -55,12 +57,13 @@ class OAuthHouse(House):
     def __init__(self, path: Path) -> None:
         super().__init__(path, CATALOGUE_WITH_CUSTOM)
         self.clients = Clients(self.database, self.bus)
-        self.provider = self.new_provider()
+        self.set_up()
 
-    def new_provider(self, **settings: Any) -> Provider:
-        """A provider with other settings."""
-        settings = {"token_life_s": 7200, **settings}
-        return Provider(self.database, self.clock, self.grants, self.tokens, **settings)
+    def set_up(self, *, require_pkce: bool = False) -> None:
+        """Make the provider's two sides."""
+        validators = Validators(self.grants, self.tokens, self.clock, require_pkce)
+        self.provider = Provider(self.database, validators)
+        self.backchannel = Backchannel(self.database, validators, token_life_s=7200)
 
     async def furnish(self) -> None:
         """Owner with a running server, anna, xenia (who may more) and admin; the services."""
@@ -147,17 +150,33 @@ async def exchange(
             "redirect_uri": "/user/owner/oauth_callback",
         }
     values |= extra
-    body = urlencode({key: value for key, value in values.items() if value is not None})
-    answer = await house.provider.exchange(body)
+    return read(await house.backchannel.exchange(form(**values)))
+
+
+def form(**values: str | None) -> str:
+    """A form without what is None."""
+    return urlencode({key: value for key, value in values.items() if value is not None})
+
+
+def read(answer: Answer) -> tuple[int, dict[str, Any]]:
+    """Status and body, once the headers are what every answer to a client has."""
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
-    return answer.status, json.loads(answer.body)
+    assert answer.headers["Pragma"] == "no-cache"
+    assert (answer.headers.get("WWW-Authenticate") is not None) == (answer.status == 401)
+    return answer.status, json.loads(answer.body or "{}")
+
+
+async def token_of(house: OAuthHouse, who: SignedIn, name: str = "trusted", **extra: str) -> str:
+    """An access token after a whole round."""
+    status, body = await exchange(house, await code_for(house, who, name, **extra), name)
+    assert status == 200, body
+    token: str = body["access_token"]
+    return token
 
 
 async def scopes_for(house: OAuthHouse, who: SignedIn, name: str, **extra: str) -> frozenset[str]:
     """What the token that comes out of a whole round may do."""
-    status, body = await exchange(house, await code_for(house, who, name, **extra), name)
-    assert status == 200, body
-    bearer = await house.tokens.resolve(body["access_token"])
+    bearer = await house.tokens.resolve(await token_of(house, who, name, **extra))
     assert bearer is not None
     return (await house.grants.grant_of(bearer)).scopes

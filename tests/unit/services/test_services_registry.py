@@ -7,6 +7,8 @@ from perijove.domain.errors import ConfigError
 from perijove.domain.settings import ServiceSpec
 from perijove.domain.users import Service
 from perijove.kit.crypto import hash_token
+from perijove.routes.addresses import Addresses
+from perijove.services.registry import Registry
 from perijove.store import oauth as oauth_rows
 from perijove.store import services as service_rows
 
@@ -101,6 +103,31 @@ async def test_an_oauth_service_without_url_must_say_where_people_return(
     with pytest.raises(ConfigError, match=r"'one'.*oauth_redirect_uri"):
         await services.load(ServiceSpec("one", oauth_no_confirm=True))
     await services.load(ServiceSpec("one", oauth_no_confirm=True, oauth_redirect_uri="/x"))
+
+
+@pytest.mark.parametrize(
+    ("public", "redirect", "warned"),
+    [
+        ("https://hub.example/", "http://app.example/cb", True),
+        ("https://hub.example/", "https://app.example/cb", False),
+        ("https://hub.example/", "http://127.0.0.1:9/cb", False),
+        ("https://hub.example/", "/services/one/cb", False),
+        ("", "http://app.example/cb", False),
+    ],
+)
+async def test_a_client_on_an_unencrypted_address_is_warned_about(
+    services: ServicesHouse,
+    caplog: pytest.LogCaptureFixture,
+    public: str,
+    redirect: str,
+    warned: bool,
+) -> None:
+    addresses = Addresses("/", public_url=public)
+    registry = Registry(services.database, services.tokens, addresses)
+    spec = ServiceSpec("one", oauth_no_confirm=True, oauth_redirect_uri=redirect)
+    await registry.load([spec])
+    await registry.issue_credentials([spec])
+    assert ("unencrypted connection" in caplog.text) is warned
 
 
 async def test_a_client_without_secret_cannot_be_guessed(services: ServicesHouse) -> None:

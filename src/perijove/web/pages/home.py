@@ -17,9 +17,11 @@ from perijove.domain.errors import Forbidden, InvalidInput, NotFound
 from perijove.domain.tokens import HUB_CLIENT, Bearer, TokenDetail
 from perijove.domain.users import User
 from perijove.kit.urls import join
+from perijove.oauth import metadata
 from perijove.servers.commands import SERVER_NAME
 from perijove.telemetry import metrics
 from perijove.web.api.hub import get_metrics
+from perijove.web.api.oauth import show_metadata
 from perijove.web.api.servers import named_limit
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
@@ -64,9 +66,11 @@ async def outside(call: Call) -> Response:
     Raises NotFound where there are no pages to send anybody to.
     """
     network = call.rooms.settings.network
+    path, query = call.params["path"], call.request.url.query
+    if metadata.issuer_path(path) is not None:
+        return await show_metadata(call)
     if network.api_only:
         raise NotFound
-    path, query = call.params["path"], call.request.url.query
     base = network.base_url
     if f"{path}/" == network.hub_prefix:
         return redirect(network.hub_prefix, 301)

@@ -1,4 +1,4 @@
-"""The OAuth endpoints in HTTP: arrival, consent, code, token.
+"""The authorization endpoint in HTTP: arrival, consent, code.
 
 Who arrives must be signed in by cookie. The access check runs at arrival and
 again when the answer is posted (``oauth.provider``).
@@ -8,19 +8,14 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from perijove.domain.errors import InvalidInput
 from perijove.oauth.consent import Consent
-from perijove.oauth.provider import Redirect
+from perijove.oauth.provider import Redirect, denied
 from perijove.people.sessions import SignedIn
 from perijove.web.api.operations import FORM, PAGE, Parameter, operation
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.pages.page import check_form, look, render, to_login
-from perijove.web.views import as_json
-from perijove.wire import models, requests
-
-MAX_TOKEN_FORM_BYTES = 64 * 1024
-
+from perijove.wire import requests
 
 AUTHORIZE = "/oauth2/authorize"
 ARRIVAL = (
@@ -30,7 +25,7 @@ ARRIVAL = (
     Parameter("state", "string", "comes back unchanged"),
     Parameter("scope", "string", "scopes, separated by spaces; missing: all that are allowed"),
     Parameter("code_challenge", "string", "RFC 7636"),
-    Parameter("code_challenge_method", "string", "S256 or plain"),
+    Parameter("code_challenge_method", "string", "S256, or plain (the default of RFC 7636)"),
 )
 
 
@@ -73,10 +68,11 @@ def _sign_in_first(call: Call) -> Response:
 
 
 async def _ask(call: Call, consent: Consent) -> Response:
-    return await render(
+    page = await render(
         call,
         "oauth.html",
         oauth_client=consent.client,
+        deny_url=denied(call.request.url.query, consent).location,
         allowed_scopes=list(consent.scopes),
         scope_descriptions=[
             {"scope": text.scope, "description": text.description, "filter": text.filter}
@@ -84,10 +80,13 @@ async def _ask(call: Call, consent: Consent) -> Response:
         ],
         auth_state=None,
     )
+    page.headers["cache-control"] = "no-store"
+    return page
 
 
 def _back(call: Call, answer: Redirect, visitor: SignedIn) -> Response:
     response = redirect(answer.location)
+    response.headers["cache-control"] = "no-store"
     # The server tells sign-ins apart by this cookie; it must know the one that the code is for.
     if visitor.session_id and call.rooms.session_cookie(call.request) != visitor.session_id:
         call.rooms.jar.set_session(response, call.request, visitor.session_id)
@@ -117,39 +116,3 @@ async def submit_authorize(call: Call) -> Response:
     scopes = [value for value in (await call.form()).getlist("scopes") if isinstance(value, str)]
     answer = await call.rooms.provider.create_code(call.request.url.query, visitor, scopes)
     return _back(call, answer, visitor)
-
-
-@operation(
-    "POST",
-    "/oauth2/token",
-    "Exchange a code for an access token",
-    auth="none",
-    body=requests.OAuthExchange,
-    body_required=True,
-    body_type=FORM,
-    answers={200: models.OAuthToken, 400: models.OAuthProblem, 401: models.OAuthProblem},
-    tag="oauth2",
-)
-async def issue_token(call: Call) -> Response:
-    """POST /hub/api/oauth2/token: a client exchanges its code."""
-    kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return _invalid("The body must be application/x-www-form-urlencoded")
-    try:
-        body = (await call.body(MAX_TOKEN_FORM_BYTES)).decode("utf-8")
-    except UnicodeDecodeError:
-        return _invalid("The form is not UTF-8")
-    except InvalidInput as error:
-        return _invalid(error.message)
-    headers = {"Authorization": call.request.headers.get("authorization", "")}
-    answer = await call.rooms.provider.exchange(body, headers)
-    response = Response(answer.body, answer.status)
-    for name, value in answer.headers.items():
-        response.headers[name] = value
-    return response
-
-
-def _invalid(why: str) -> Response:
-    """The answer to a request that is none (RFC 6749, section 5.2)."""
-    headers = {"cache-control": "no-store", "pragma": "no-cache"}
-    return as_json({"error": "invalid_request", "error_description": why}, 400, headers)

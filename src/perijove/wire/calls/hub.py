@@ -5,7 +5,9 @@ from perijove.wire.models import (
     Info,
     InfoDetail,
     Message,
+    OAuthMetadata,
     OAuthToken,
+    OAuthTokenState,
     Route,
     RoutePage,
     Service,
@@ -13,7 +15,13 @@ from perijove.wire.models import (
     User,
     UserIdentity,
 )
-from perijove.wire.requests import OAuthExchange, ProxyChange, ShutdownRequest
+from perijove.wire.requests import (
+    OAuthExchange,
+    OAuthIntrospection,
+    OAuthRevocation,
+    ProxyChange,
+    ShutdownRequest,
+)
 
 
 class HubCalls:
@@ -63,6 +71,21 @@ class HubCalls:
     def exchange_code(self, exchange: OAuthExchange) -> Call[OAuthToken]:
         """Turn the code that an OAuth client got into a token (RFC 6749, section 4.1.3)."""
         return Call(one(OAuthToken), body=exchange, form=True)
+
+    @asks("POST /oauth2/introspect")
+    def introspect_token(self, token: OAuthIntrospection) -> Call[OAuthTokenState]:
+        """What a token is, asked by an OAuth client that it concerns (RFC 7662)."""
+        return Call(one(OAuthTokenState), body=token, form=True)
+
+    @asks("POST /oauth2/revoke")
+    def revoke_oauth_token(self, token: OAuthRevocation) -> Call[None]:
+        """End a token that was issued to this OAuth client (RFC 7009)."""
+        return Call(nothing, body=token, form=True, repeatable=True)
+
+    @asks("GET /.well-known/oauth-authorization-server")
+    def oauth_metadata(self) -> Call[OAuthMetadata]:
+        """Where the OAuth endpoints are, and what they can (RFC 8414). Takes no token."""
+        return Call(one(OAuthMetadata))
 
 
 class ProxyCalls:
