@@ -50,27 +50,48 @@ class Groups:
 
         Raises InvalidInput for bad names and unknown people, Conflict when one exists.
         """
+        made, _ = await self._create(names, users, existing_ok=False)
+        return made
+
+    async def ensure(
+        self, names: Sequence[str], users: Sequence[str] = ()
+    ) -> tuple[list[Group], bool]:
+        """The groups of these names, and whether one had to be made; those have the members.
+
+        Raises InvalidInput for bad names and unknown people.
+        """
+        try:
+            return await self._create(names, users, existing_ok=True)
+        except Conflict:
+            # Another request made one of them at the same time; now that group is known.
+            return await self._create(names, users, existing_ok=True)
+
+    async def _create(
+        self, names: Sequence[str], users: Sequence[str], *, existing_ok: bool
+    ) -> tuple[list[Group], bool]:
         wanted = list(dict.fromkeys(checked_group_name(name) for name in names))
         if not wanted:
             raise InvalidInput("Must specify at least one group to create")
         people = self._normalized(users)
 
-        def make(connection: Connection) -> tuple[list[Group], list[int]]:
+        def make(connection: Connection) -> tuple[list[Group], bool, list[int]]:
             ids = _ids_of(connection, people)
             existing = group_store.ids(connection, wanted)
-            if existing:
+            if existing and not existing_ok:
                 raise Conflict(f"Group {shown(sorted(existing))} already exists")
-            for name in wanted:
+            new = [name for name in wanted if name not in existing]
+            for name in new:
                 group_store.add_members(connection, group_store.create(connection, name), ids)
             found = [group_store.find(connection, name) for name in wanted]
-            return [group for group in found if group is not None], ids
+            return [group for group in found if group is not None], bool(new), ids
 
         try:
-            made, ids = await self._database.write(make)
+            groups, made, ids = await self._database.write(make)
         except IntegrityError as error:
             raise Conflict(f"Group {shown(wanted)} already exists") from error
-        self._tell(ids)
-        return made
+        if made:
+            self._tell(ids)
+        return groups, made
 
     async def delete(self, name: str) -> None:
         """Delete a group. Raises NotFound."""

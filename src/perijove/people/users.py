@@ -131,7 +131,11 @@ class Users:
         wanted = list(dict.fromkeys(self.checked_name(name) for name in names))
         if not wanted:
             raise InvalidInput("Must specify at least one user to create")
-        made = await self._database.write(lambda c: self.create_now(c, wanted, admin=admin))
+        try:
+            made = await self._database.write(lambda c: self.create_now(c, wanted, admin=admin))
+        except IntegrityError:
+            # Another request made one of them at the same time; now that account is known.
+            made = await self._database.write(lambda c: self.create_now(c, wanted, admin=admin))
         if not made:
             raise Conflict(f"User {shown(wanted)} already exists")
         for position, user in enumerate(made):
@@ -147,6 +151,24 @@ class Users:
                 ) from error
         self._publish(MEMBERS)
         return await self._database.read(lambda c: detail_store.details(c, made))
+
+    async def existing(self, names: Sequence[str]) -> list[UserDetail]:
+        """The accounts of these names, however they are spelt.
+
+        Raises Conflict when one is missing or about to be deleted.
+        """
+        wanted = list(dict.fromkeys(self.checked_name(name) for name in names))
+
+        def read(connection: Connection) -> list[UserDetail]:
+            found = user_store.named(connection, wanted)
+            for user in user_store.deleting(connection):
+                found.pop(user.name, None)
+            leaving = [name for name in wanted if name not in found]
+            if leaving:
+                raise Conflict(f"User {shown(leaving)} is about to be deleted")
+            return detail_store.details(connection, [found[name] for name in wanted])
+
+        return [self._activity.in_user(detail) for detail in await self._database.read(read)]
 
     async def _discard(self, people: Sequence[User]) -> None:
         def discard(connection: Connection) -> None:

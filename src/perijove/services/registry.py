@@ -184,7 +184,7 @@ class Registry:
         def write(connection: Connection) -> tuple[Service, list[int]]:
             if service_rows.find(connection, spec.name) is not None:
                 raise Conflict(f"Service {shown([spec.name])} already exists")
-            service = service_rows.save(connection, self._service_of(spec, from_config=False))
+            service = service_rows.create(connection, self._service_of(spec, from_config=False))
             if spec.admin and (role := role_rows.find(connection, ADMIN_ROLE)) is not None:
                 role_rows.give(connection, "service", role.id, [service.id])
             ended = self._add_client(connection, spec) if spec.has_oauth else []

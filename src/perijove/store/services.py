@@ -88,12 +88,28 @@ def all_services(connection: Connection) -> list[Service]:
     return [from_row(row) for row in connection.execute(_SELECT.order_by(services.c.id))]
 
 
-def save(connection: Connection, service: Service) -> Service:
-    """Create the service, or overwrite the one of the same name; as stored, with its id.
+def create(connection: Connection, service: Service) -> Service:
+    """A new service, as stored, with its id; the given ``id`` does not count.
 
-    The given ``id`` does not count.
+    Raises sqlalchemy's IntegrityError when the name is taken.
     """
-    values = {
+    values = {"name": service.name, **_values(service)}
+    return from_row(connection.execute(insert(services).values(**values).returning(*COLUMNS)).one())
+
+
+def save(connection: Connection, service: Service) -> Service:
+    """``create``, or overwrite the service of the same name."""
+    row = connection.execute(
+        update(services)
+        .where(services.c.name == service.name)
+        .values(**_values(service))
+        .returning(*COLUMNS)
+    ).first()
+    return create(connection, service) if row is None else from_row(row)
+
+
+def _values(service: Service) -> dict[str, Any]:
+    return {
         "admin": service.admin,
         "url": service.url,
         "command": list(service.command),
@@ -109,14 +125,6 @@ def save(connection: Connection, service: Service) -> Service:
         "timeout_s": service.timeout_s,
         "pid": service.pid,
     }
-    row = connection.execute(
-        update(services).where(services.c.name == service.name).values(**values).returning(*COLUMNS)
-    ).first()
-    if row is None:
-        row = connection.execute(
-            insert(services).values(name=service.name, **values).returning(*COLUMNS)
-        ).one()
-    return from_row(row)
 
 
 def set_pid(connection: Connection, service_id: int, pid: int | None) -> None:

@@ -77,11 +77,14 @@ class Sender:
         body, headers = None, self._headers("application/json")
         if call.body is not None:
             body, headers["Content-Type"] = _encoded(call)
-        if call.wait_s is not None:
-            headers["Prefer"] = f"wait={call.wait_s}"
+        if call.wait_s is not None or call.lenient:
+            wait = [f"wait={call.wait_s}"] if call.wait_s is not None else []
+            headers["Prefer"] = ", ".join([*wait, *(["handling=lenient"] if call.lenient else [])])
         limit_s = self._timeout_s + (call.wait_s or 0)
         path = to.path(call.names)
-        repeatable = to.method in REPEATABLE if call.repeatable is None else call.repeatable
+        repeatable = call.repeatable
+        if repeatable is None:
+            repeatable = call.lenient or to.method in REPEATABLE
         request = Outgoing(to.method, self._url(path, call.query), headers, body, limit_s)
         return await self._answered(request, path, repeatable)
 

@@ -8,7 +8,7 @@ from web_house import WebHouse
 from web_requests import make_request
 
 from perijove.domain.errors import TooMany
-from perijove.web.preferences import MAX_WAIT_S, preferred_wait_s
+from perijove.web.preferences import MAX_WAIT_S, preferred_wait_s, prefers_lenient
 from perijove.web.rates import MAX_TOKENS, RateLimiter
 
 Open = Callable[[str], Awaitable[WebHouse]]
@@ -48,6 +48,27 @@ def test_a_preferred_wait_is_read_and_what_is_odd_is_ignored(
 ) -> None:
     request = make_request("POST", headers=[("prefer", value) for value in values])
     assert preferred_wait_s(request) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("values", "lenient"),
+    [
+        ([], False),
+        (["handling=lenient"], True),
+        (["wait=3; x=1, Handling = Lenient"], True),
+        (["wait=3", 'handling="lenient"'], True),
+        (["handling=strict, handling=lenient"], False),
+        (["handling=strict"], False),
+        (["handling"], False),
+        (["mishandling=lenient"], False),
+        (["handling=lenient-ish"], False),
+    ],
+)
+def test_lenient_handling_is_read_and_what_is_odd_is_ignored(
+    values: list[str], lenient: bool
+) -> None:
+    request = make_request("POST", headers=[("prefer", value) for value in values])
+    assert prefers_lenient(request) is lenient
 
 
 async def test_pages_of_other_origins_read_nothing_unless_they_are_allowed(

@@ -6,7 +6,14 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from perijove.web import site  # noqa: F401 - declares every operation
-from perijove.web.api.operations import DECLARED, Declared, Text
+from perijove.web.api.operations import (
+    DECLARED,
+    LENIENT,
+    WAIT,
+    WAIT_OR_LENIENT,
+    Declared,
+    Text,
+)
 from perijove.wire import models
 from perijove.wire.calls.call import Asks, Lists, Operation
 from perijove.wire.client import HubClient, SyncHubClient
@@ -25,6 +32,9 @@ WANTED = {
 }
 
 HANDLED_BY_THE_CLIENT = {"offset", "limit", "_xsrf"}
+
+PREFERENCES = {WAIT: "wait_s", WAIT_OR_LENIENT: "wait_s", LENIENT: "exist_ok"}
+"""What the client calls a preference."""
 
 TURNED = {
     "GET /users/{name}/tokens": list[models.Token],
@@ -49,8 +59,7 @@ def test_both_faces_have_the_same_methods() -> None:
 def test_a_method_takes_what_the_operation_takes(name: str) -> None:
     parameters = inspect.signature(METHODS[name].build).parameters
     wanted = {parameter.name for parameter in WANTED[name].query} - HANDLED_BY_THE_CLIENT
-    if any(header.name == "Prefer" for header in WANTED[name].header):
-        wanted.add("wait_s")
+    wanted |= {PREFERENCES[header] for header in WANTED[name].header if header in PREFERENCES}
     assert wanted <= parameters.keys()
 
 

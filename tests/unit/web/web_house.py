@@ -106,9 +106,10 @@ class WebHouse:
         self.root = self.api(ROOT)
 
     @classmethod
-    async def open(cls, folder: Path, settings: str = "") -> "WebHouse":
+    async def open(cls, folder: Path, settings: str = "", db_url: str = "") -> "WebHouse":
         """A hub with its files in ``folder`` and these lines in its configuration."""
-        database = f"c.JupyterHub.db_url = 'sqlite:///{folder / 'hub.sqlite'}'\n"
+        db_url = db_url or f"sqlite:///{folder / 'hub.sqlite'}"
+        database = f"c.JupyterHub.db_url = {db_url!r}\n"
         secret = f"c.JupyterHub.cookie_secret_file = {str(folder / 'secret')!r}\n"
         file = folder / "config.py"
         file.write_text(CONFIG + database + secret + settings)

@@ -45,6 +45,12 @@ async def test_what_may_have_been_carried_out_is_not_said_twice(lost: Answer | E
     assert len(transport.sent) == 1
 
 
+async def test_a_creation_that_may_find_it_there_is_said_twice_and_says_so() -> None:
+    transport = FakeTransport(problem(503), Interrupted("broken"), ADA)
+    assert (await client_of(transport).create_user("ada", exist_ok=True)).name == "ada"
+    assert [sent.headers["Prefer"] for sent in transport.sent] == ["handling=lenient"] * 3
+
+
 async def test_what_never_left_is_sent_again_whatever_it_is() -> None:
     transport = FakeTransport(NotSent("connection refused"), MADE)
     assert (await client_of(transport).create_user("ada")).name == "ada"

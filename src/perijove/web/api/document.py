@@ -13,7 +13,6 @@ from perijove.web.api.operations import (
     DECLARED,
     JSON,
     PAGE,
-    WAIT,
     Auth,
     Declared,
     Parameter,
@@ -278,7 +277,7 @@ def _response(declared: Declared, status: int, content: Json | None) -> Json:
     names = ["Version"]
     if status == 302:
         names.append("Location")
-    if WAIT in declared.header:
+    if any(parameter.name == "Prefer" for parameter in declared.header):
         names.append("PreferenceApplied")
     if status in (200, 304) and _has_tag(declared, 200):
         names.append("ETag")

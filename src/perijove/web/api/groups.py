@@ -14,9 +14,10 @@ from perijove.access.decide import (
 from perijove.access.operations import OPERATIONS
 from perijove.domain.errors import InvalidInput
 from perijove.domain.groups import Group
-from perijove.web.api.operations import operation, read_body
+from perijove.web.api.operations import LENIENT, operation, read_body
 from perijove.web.api.paging import PARAMETERS, page_of
 from perijove.web.call import Call
+from perijove.web.preferences import applied, prefers_lenient
 from perijove.web.views import as_json, empty
 from perijove.wire import models, requests
 
@@ -72,11 +73,15 @@ async def list_groups(call: Call) -> Response:
     "Create groups",
     body=requests.GroupsRequest,
     body_required=True,
-    answers={201: list[models.Group]},
+    header=(LENIENT,),
+    answers={200: list[models.Group], 201: list[models.Group]},
     errors=(409,),
 )
 async def create_groups(call: Call) -> Response:
-    """Several groups with the same members: all of them, or none."""
+    """Several groups with the same members: all of them, or none.
+
+    With ``Prefer: handling=lenient`` those that exist stay as they are, and the others are made.
+    """
     needs = OPERATIONS["POST /groups"].needs
     raise_if_denied(decide_each(call.caller.grant, needs, ()))
     body = await read_body(call, requests.GroupsRequest, "group")
@@ -85,8 +90,19 @@ async def create_groups(call: Call) -> Response:
     targets = [Target.of_group(name) for name in body.groups]
     raise_if_denied(decide_each(call.caller.grant, needs, targets))
     await _require_membership(call, body.groups, body.users)
-    made = await call.rooms.groups.create(body.groups, body.users)
-    return as_json([call.rooms.views.group(call.caller.grant, group) for group in made], 201)
+    groups, status = await _create(call, body.groups, body.users)
+    views = [call.rooms.views.group(call.caller.grant, group) for group in groups]
+    return applied(as_json(views, status), lenient=prefers_lenient(call.request))
+
+
+async def _create(
+    call: Call, names: Sequence[str], users: Sequence[str]
+) -> tuple[list[Group], int]:
+    """New groups, or with lenient handling all of these names; and the status for it."""
+    if not prefers_lenient(call.request):
+        return await call.rooms.groups.create(names, users), 201
+    groups, made = await call.rooms.groups.ensure(names, users)
+    return groups, 201 if made else 200
 
 
 @operation(
@@ -105,16 +121,20 @@ async def get_group(call: Call) -> Response:
     GROUP,
     "Create a group",
     body=requests.GroupRequest,
-    answers={201: models.Group},
+    header=(LENIENT,),
+    answers={200: models.Group, 201: models.Group},
     errors=(409,),
 )
 async def create_group(call: Call) -> Response:
-    """One group, maybe with members."""
+    """One group, maybe with members.
+
+    200: there was one, and it stays as it was (``Prefer: handling=lenient``).
+    """
     name = await _require(call, "POST")
     body = await read_body(call, requests.GroupRequest, "group") or requests.GroupRequest()
     await _require_membership(call, [name], body.users)
-    made = await call.rooms.groups.create([name], body.users)
-    return _answer(call, made[0], 201)
+    groups, status = await _create(call, [name], body.users)
+    return applied(_answer(call, groups[0], status), lenient=prefers_lenient(call.request))
 
 
 @operation("DELETE", GROUP, "Delete a group", answers={204: None})

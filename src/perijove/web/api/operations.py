@@ -60,6 +60,17 @@ class Parameter:
 
 
 WAIT = Parameter("Prefer", "string", "wait=N: wait up to N seconds for the end (RFC 7240)")
+LENIENT = Parameter(
+    "Prefer",
+    "string",
+    "handling=lenient: what exists already is answered 200, as it is (RFC 7240)",
+)
+WAIT_OR_LENIENT = Parameter(
+    "Prefer",
+    "string",
+    "wait=N: wait up to N seconds until it is ready; handling=lenient, and wait as well: "
+    "a server that runs already is answered 200 (RFC 7240)",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,19 @@ from perijove.domain.users import User, UserDetail
 from perijove.kit.aio import maybe_await
 from perijove.servers.commands import KEEP
 from perijove.servers.progress import failed_event, ready_event
-from perijove.web.api.operations import WAIT, Parameter, Text, operation, parse_body, read_body
+from perijove.web.api.operations import (
+    LENIENT,
+    WAIT,
+    WAIT_OR_LENIENT,
+    Parameter,
+    Text,
+    operation,
+    parse_body,
+    read_body,
+)
 from perijove.web.call import Call
 from perijove.web.freshness import require_fresh
-from perijove.web.preferences import applied, preferred_wait_s
+from perijove.web.preferences import applied, preferred_wait_s, prefers_lenient
 from perijove.web.views import as_json, empty
 from perijove.wire import models, requests
 
@@ -91,24 +100,44 @@ async def get_server(call: Call) -> Response:
     SERVER,
     "Create a named server without starting it",
     body=requests.ServerRequest,
-    answers={201: models.Server},
+    header=(LENIENT,),
+    answers={200: models.Server, 201: models.Server},
     errors=(409,),
 )
 async def create_server(call: Call) -> Response:
-    """A new, stopped named server."""
+    """A new, stopped named server.
+
+    200: there was one, and it stays as it was (``Prefer: handling=lenient``).
+    """
     detail, name, server = await _find(call, "PUT")
-    if not name or server is not None:
-        raise Conflict(f"Server {detail.user.name}/{name} already exists")
+    lenient = prefers_lenient(call.request)
+    status = 200
+    try:
+        if server is None:
+            server, status = await _create(call, detail.user, name), 201
+        elif not lenient:
+            raise Conflict(f"Server {server.full_name} already exists")
+    except Conflict:
+        # With lenient handling: another request made it at the same time.
+        server = await call.rooms.commands.find(detail.user.name, name) if lenient else None
+        if server is None:
+            raise
+    if server.removing:
+        raise Conflict(f"{server.full_name} is about to be deleted")
+    return applied(as_json(_view(call, server, detail), status), lenient=lenient)
+
+
+async def _create(call: Call, user: User, name: str) -> Server:
+    """A new server as the body describes it. Raises Conflict when it exists."""
     _require_named_enabled(call, name)
     body = await read_body(call, requests.ServerRequest, "server") or requests.ServerRequest()
-    made = await call.rooms.commands.create(
-        detail.user,
+    return await call.rooms.commands.create(
+        user,
         name,
         display_name=_display_name(body.display_name),
         options=body.user_options,
         named_limit=await named_limit(call),
     )
-    return as_json(_view(call, made, detail), 201)
 
 
 @operation(
@@ -116,7 +145,7 @@ async def create_server(call: Call) -> Response:
     SERVER,
     "Start a server",
     body=requests.ServerRequest | requests.StartOptions,
-    header=(WAIT,),
+    header=(WAIT_OR_LENIENT,),
     answers={200: None, 201: None, 202: None},
     errors=(409,),
     refusals=True,
@@ -124,16 +153,17 @@ async def create_server(call: Call) -> Response:
 async def start_server(call: Call) -> Response:
     """Start a server, creating a named one; 202 when it takes longer than a moment.
 
-    Who prefers to wait is answered 200 for a server that runs already, so that such a
-    request can be repeated when its answer was lost.
+    Who prefers to wait, or lenient handling, is answered 200 for a server that runs
+    already, so that such a request can be repeated when its answer was lost.
     """
     user, name, before = await _find_owner(call, "POST")
-    wait_s = preferred_wait_s(call.request)
+    wait_s, lenient = preferred_wait_s(call.request), prefers_lenient(call.request)
+    repeatable = lenient or wait_s is not None
     joined = before is not None and before.pending == "spawn"
     _require_named_enabled(call, name)
     options, display_name = await _start_arguments(call)
-    if wait_s is not None and before is not None and before.ready:
-        return applied(empty(200), wait_s)
+    if repeatable and before is not None and before.ready:
+        return applied(empty(200), wait_s, lenient=lenient)
     await require_fresh(call, user, "spawn")
     rooms = call.rooms
     server = await rooms.commands.request_start(
@@ -146,10 +176,11 @@ async def start_server(call: Call) -> Response:
     )
     if joined and wait_s is None:
         # Whoever asked first waits for it.
-        return Response(status_code=202, headers=PLAIN)
+        return applied(Response(status_code=202, headers=PLAIN), lenient=lenient)
     timeout_s = rooms.settings.limits.slow_spawn_timeout_s if wait_s is None else wait_s
     server = await rooms.commands.wait_started(server, timeout_s)
-    return applied(Response(status_code=201 if server.ready else 202, headers=PLAIN), wait_s)
+    started = Response(status_code=201 if server.ready else 202, headers=PLAIN)
+    return applied(started, wait_s, lenient=lenient)
 
 
 async def _start_arguments(call: Call) -> tuple[Any, Any]:

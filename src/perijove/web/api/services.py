@@ -12,8 +12,9 @@ from perijove.domain.users import Service
 from perijove.people.grants import owner_of
 from perijove.people.users import guard
 from perijove.services.additions import read_addition, require_held
-from perijove.web.api.operations import operation, read_body
+from perijove.web.api.operations import LENIENT, operation, read_body
 from perijove.web.call import Call
+from perijove.web.preferences import applied, prefers_lenient
 from perijove.web.views import as_json, empty
 from perijove.wire import models, requests
 
@@ -61,14 +62,34 @@ async def get_service(call: Call) -> Response:
     "Add a service",
     body=requests.ServiceRequest,
     body_required=True,
-    answers={201: models.Service},
+    header=(LENIENT,),
+    answers={200: models.Service, 201: models.Service},
     errors=(409,),
 )
 async def add_service(call: Call) -> Response:
-    """A service that runs elsewhere, kept across restarts; it gets no more than the caller has."""
+    """A service that runs elsewhere, kept across restarts; it gets no more than the caller has.
+
+    200: there was one, and it stays as it was (``Prefer: handling=lenient``).
+    """
     name = await _require(call, "POST")
-    if await call.rooms.registry.find(name) is not None:
-        raise Conflict(f"Service {name!r} already exists")
+    lenient, registry = prefers_lenient(call.request), call.rooms.registry
+    status = 200
+    try:
+        service = await registry.find(name)
+        if service is None:
+            service, status = await _add(call, name), 201
+        elif not lenient:
+            raise Conflict(f"Service {name!r} already exists")
+    except Conflict:
+        # With lenient handling: another request added it at the same time.
+        service = await registry.find(name) if lenient else None
+        if service is None:
+            raise
+    return applied(as_json(await _view(call, service), status), lenient=lenient)
+
+
+async def _add(call: Call, name: str) -> Service:
+    """A new service as the body describes it. Raises Conflict when it exists."""
     body = await read_body(call, requests.ServiceRequest, "service")
     if body is None or not body.model_fields_set:
         raise InvalidInput("The body must describe the service, as in {'url': 'http://...'}")
@@ -79,7 +100,7 @@ async def add_service(call: Call) -> Response:
     guard(call.caller.admin, spec.admin)
     service = await call.rooms.registry.add(spec)
     await _route(call, service, present=True)
-    return as_json(await _view(call, service), 201)
+    return service
 
 
 @operation(

@@ -1,5 +1,6 @@
 """Users: who calls, lists, accounts, activity."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,15 +9,15 @@ from starlette.responses import Response
 from perijove.access.decide import Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import with_identity
-from perijove.domain.errors import Forbidden, InvalidInput, NotFound
+from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from perijove.domain.users import User, UserDetail, UserQuery
 from perijove.kit.clock import parse_time
 from perijove.people.grants import owner_of
 from perijove.people.users import UNCHANGED
-from perijove.web.api.operations import WAIT, Parameter, operation, read_body
+from perijove.web.api.operations import LENIENT, WAIT, Parameter, operation, read_body
 from perijove.web.api.paging import PARAMETERS, flag, page_of
 from perijove.web.call import Call
-from perijove.web.preferences import applied, preferred_wait_s
+from perijove.web.preferences import applied, preferred_wait_s, prefers_lenient
 from perijove.web.views import as_json, empty, parts_of_user
 from perijove.wire import models, requests
 
@@ -103,19 +104,39 @@ async def list_users(call: Call) -> Response:
     "Create users",
     body=requests.UsersRequest,
     body_required=True,
-    answers={201: list[models.User]},
+    header=(LENIENT,),
+    answers={200: list[models.User], 201: list[models.User]},
     errors=(409,),
 )
 async def create_users(call: Call) -> Response:
-    """Several accounts at once; names that exist already are skipped."""
+    """Several accounts at once; names that exist already are skipped.
+
+    With ``Prefer: handling=lenient`` the answer has those, too, as they are.
+    """
     body = await read_body(call, requests.UsersRequest, "user")
     names = (body.usernames if body else None) or []
     targets = [Target.of_user(name) for name in names]
     raise_if_denied(decide_each(call.caller.grant, OPERATIONS["POST /users"].needs, targets))
     if body is None or not names:
         raise InvalidInput("Must specify at least one user to create")
-    made = await call.rooms.users.create(names, admin=bool(body.admin), by_admin=call.caller.admin)
-    return as_json([_view(call, detail) for detail in made], 201)
+    people, status = await _create(call, names, admin=bool(body.admin))
+    return _created(call, [_view(call, detail) for detail in people], status)
+
+
+async def _create(call: Call, names: Sequence[str], *, admin: bool) -> tuple[list[UserDetail], int]:
+    """New accounts, or with lenient handling all of these names; and the status for it."""
+    users, by_admin = call.rooms.users, call.caller.admin
+    if not prefers_lenient(call.request):
+        return await users.create(names, admin=admin, by_admin=by_admin), 201
+    try:
+        await users.create(names, admin=admin, by_admin=by_admin)
+    except Conflict:
+        return await users.existing(names), 200
+    return await users.existing(names), 201
+
+
+def _created(call: Call, model: Any, status: int) -> Response:
+    return applied(as_json(model, status), lenient=prefers_lenient(call.request))
 
 
 async def _require(call: Call, method: str, path: str = USER) -> str:
@@ -146,15 +167,16 @@ async def get_user(call: Call) -> Response:
     USER,
     "Create a user",
     body=requests.UserFields,
-    answers={201: models.User},
+    header=(LENIENT,),
+    answers={200: models.User, 201: models.User},
     errors=(409,),
 )
 async def create_user(call: Call) -> Response:
-    """One account."""
+    """One account. 200: there was one, and it stays as it was (``Prefer: handling=lenient``)."""
     name = await _require(call, "POST")
     body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
-    made = await call.rooms.users.create([name], admin=bool(body.admin), by_admin=call.caller.admin)
-    return as_json(_view(call, made[0]), 201)
+    people, status = await _create(call, [name], admin=bool(body.admin))
+    return _created(call, _view(call, people[0]), status)
 
 
 @operation(

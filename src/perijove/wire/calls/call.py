@@ -50,7 +50,8 @@ class Reply:
 class Call(Generic[T]):
     """A request with one answer.
 
-    ``wait_s``: how long the hub should wait for the end of what it begins (RFC 7240).
+    ``wait_s``: how long the hub should wait for the end of what it begins, ``lenient``:
+    that something exists is no error (RFC 7240), so it may be said twice.
     ``repeatable`` overrides what the method says about sending it again.
     """
 
@@ -59,6 +60,7 @@ class Call(Generic[T]):
     query: Mapping[str, str] = field(default_factory=dict)
     body: BaseModel | None = field(default=None, repr=False)
     wait_s: int | None = None
+    lenient: bool = False
     form: bool = False
     repeatable: bool | None = None
 

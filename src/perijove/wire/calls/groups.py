@@ -27,11 +27,14 @@ class GroupCalls:
 
     @asks("POST /groups")
     def create_groups(
-        self, names: Sequence[str], *, users: Sequence[str] = ()
+        self, names: Sequence[str], *, users: Sequence[str] = (), exist_ok: bool = False
     ) -> Call[list[Group]]:
-        """Several groups with the same members: all of them, or none."""
+        """Several groups with the same members: all of them, or none.
+
+        With ``exist_ok`` those that exist stay as they are, and the others are made.
+        """
         body = GroupsRequest(groups=list(names), users=list(users))
-        return Call(one(list[Group]), body=body)
+        return Call(one(list[Group]), body=body, lenient=exist_ok)
 
     @asks("GET /groups/{name}")
     def group(self, name: str) -> Call[Group]:
@@ -39,9 +42,15 @@ class GroupCalls:
         return Call(one(Group), names={"name": name})
 
     @asks("POST /groups/{name}")
-    def create_group(self, name: str, *, users: Sequence[str] = ()) -> Call[Group]:
-        """A group, maybe with members. Raises Conflict when it exists."""
-        return Call(one(Group), names={"name": name}, body=GroupRequest(users=list(users)))
+    def create_group(
+        self, name: str, *, users: Sequence[str] = (), exist_ok: bool = False
+    ) -> Call[Group]:
+        """A group, maybe with members.
+
+        Raises Conflict when it exists, unless ``exist_ok``: it stays as it is.
+        """
+        body = GroupRequest(users=list(users))
+        return Call(one(Group), names={"name": name}, body=body, lenient=exist_ok)
 
     @asks("DELETE /groups/{name}")
     def delete_group(self, name: str) -> Call[None]:

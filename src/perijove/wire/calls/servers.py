@@ -33,10 +33,24 @@ class ServerCalls:
 
     @asks("PUT /users/{name}/servers/{server_name}")
     def create_server(
-        self, name: str, server_name: str, fields: ServerRequest | None = None
+        self,
+        name: str,
+        server_name: str,
+        fields: ServerRequest | None = None,
+        *,
+        exist_ok: bool = False,
     ) -> Call[Server]:
-        """A named server that does not run yet. Raises Conflict when it exists."""
-        return Call(one(Server), names=_names(name, server_name), body=fields, repeatable=False)
+        """A named server that does not run yet.
+
+        Raises Conflict when it exists, unless ``exist_ok``: it stays as it is.
+        """
+        return Call(
+            one(Server),
+            names=_names(name, server_name),
+            body=fields,
+            lenient=exist_ok,
+            repeatable=exist_ok,
+        )
 
     @asks("POST /users/{name}/servers/{server_name}")
     def start_server(

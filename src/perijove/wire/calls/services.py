@@ -19,9 +19,14 @@ class ServiceCalls:
         return Call(one(Service), names={"name": name})
 
     @asks("POST /services/{name}")
-    def add_service(self, name: str, fields: ServiceRequest) -> Call[Service]:
-        """A service that runs elsewhere, kept across restarts of the hub."""
-        return Call(one(Service), names={"name": name}, body=fields)
+    def add_service(
+        self, name: str, fields: ServiceRequest, *, exist_ok: bool = False
+    ) -> Call[Service]:
+        """A service that runs elsewhere, kept across restarts of the hub.
+
+        Raises Conflict when it exists, unless ``exist_ok``: it stays as it is.
+        """
+        return Call(one(Service), names={"name": name}, body=fields, lenient=exist_ok)
 
     @asks("DELETE /services/{name}")
     def remove_service(self, name: str) -> Call[None]:

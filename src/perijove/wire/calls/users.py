@@ -53,12 +53,16 @@ class UserCalls:
         )
 
     @asks("POST /users")
-    def create_users(self, names: Sequence[str], *, admin: bool = False) -> Call[list[User]]:
+    def create_users(
+        self, names: Sequence[str], *, admin: bool = False, exist_ok: bool = False
+    ) -> Call[list[User]]:
         """Several accounts; those that exist already are left out of the answer.
 
-        Raises Conflict when all of them exist.
+        Raises Conflict when all of them exist. With ``exist_ok`` they are in the answer,
+        as they are, and the call may be repeated.
         """
-        return Call(one(list[User]), body=UsersRequest(usernames=list(names), admin=admin))
+        body = UsersRequest(usernames=list(names), admin=admin)
+        return Call(one(list[User]), body=body, lenient=exist_ok)
 
     @asks("GET /users/{name}")
     def user(self, name: str, *, include_stopped_servers: bool = False) -> Call[User]:
@@ -70,9 +74,11 @@ class UserCalls:
         )
 
     @asks("POST /users/{name}")
-    def create_user(self, name: str, fields: UserFields | None = None) -> Call[User]:
-        """An account. Raises Conflict when it exists."""
-        return Call(one(User), names={"name": name}, body=fields)
+    def create_user(
+        self, name: str, fields: UserFields | None = None, *, exist_ok: bool = False
+    ) -> Call[User]:
+        """An account. Raises Conflict when it exists, unless ``exist_ok``: it stays as it is."""
+        return Call(one(User), names={"name": name}, body=fields, lenient=exist_ok)
 
     @asks("PATCH /users/{name}")
     def edit_user(self, name: str, change: UserChange) -> Call[User]:
