@@ -40,7 +40,7 @@ STOP_LIMIT_S = 20.0
 
 CONFIG = """\
 c = get_config()
-c.JupyterHub.bind_url = "http://127.0.0.1:{port}/"
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}{base_url}"
 c.JupyterHub.hub_ip = "127.0.0.1"
 c.JupyterHub.hub_port = {hub_port}
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
@@ -157,6 +157,7 @@ class HubProcess:
     db_url: str = ""
     command: list[str] = field(default_factory=lambda: list(HUB_COMMAND))
     environment: dict[str, str] = field(default_factory=dict)
+    base_url: str = "/"
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -166,11 +167,14 @@ class HubProcess:
         self.log = self.directory / "hub.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.api = self.api_of(ROOT_TOKEN)
-        self.client = SyncHubClient(self.origin, ROOT_TOKEN, retries=Retries(attempts=1))
+        self.client = SyncHubClient(
+            f"{self.origin}{self.base_url}hub/", ROOT_TOKEN, retries=Retries(attempts=1)
+        )
         self.config = self.directory / "jupyterhub_config.py"
         self.config.write_text(
             CONFIG.format(
                 port=self.port,
+                base_url=self.base_url,
                 hub_port=self.hub_port,
                 proxy_port=self.proxy_port,
                 db_url=self.db_url or f"sqlite:///{self.directory / 'hub.sqlite'}",
@@ -271,7 +275,7 @@ class HubProcess:
     def api_of(self, token: str) -> httpx.Client:
         """A client of the REST API with that token; paths start below ``/hub/api``."""
         return httpx.Client(
-            base_url=f"{self.origin}/hub/api",
+            base_url=f"{self.origin}{self.base_url}hub/api",
             headers={"Authorization": f"token {token}"},
             timeout=60,
             trust_env=False,

@@ -8,6 +8,7 @@ from perijove.access.roles import scopes_of_roles
 from perijove.building.ground import Ground
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
+from perijove.config.network import check_extra_routes
 from perijove.domain.ports import HubAddress
 from perijove.domain.settings import NetworkSettings, Settings
 from perijove.kit.tls import HUB, Certificates
@@ -47,6 +48,7 @@ def make_plugins(loaded: LoadedConfig, ground: Ground) -> Plugins:
             "ssl_cert": network.ssl_cert,
         },
     )
+    check_extra_routes(network, proxy.extra_routes)
     spawners = SpawnerPool(loaded.hub.spawner_class, context, authenticator)
     return Plugins(context, authenticator, proxy, spawners)
 

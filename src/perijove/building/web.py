@@ -142,7 +142,7 @@ def make_application(rooms: Rooms, loaded: LoadedConfig, plugins: Plugins) -> Hu
         make_call=lambda request, params: Call(request, params, rooms),
         outside=home.outside,
         cors=Cors(settings.api.allowed_origins),
-        page_headers=page_headers(prefix, dict(settings.pages.headers)),
+        page_headers=page_headers(prefix, dict(settings.pages.headers), api_only=api_only),
         forwarded=Forwarded(frozenset(network.trusted_downstream_ips) | LOOPBACK),
         guests=handlers.guests(f"{prefix}api/" if api_only else prefix),
     )

@@ -61,7 +61,11 @@ class HandlerFactory:
             context=context,
             people=People(rooms, context),
             error_pages=ErrorPages(rooms.error_templates, rooms.static, shared),
-            headers=page_headers(self._prefix, dict(rooms.settings.pages.headers)),
+            headers=page_headers(
+                self._prefix,
+                dict(rooms.settings.pages.headers),
+                api_only=rooms.settings.network.api_only,
+            ),
             shared=shared,
             app=loaded.hub,
         )

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig, load_hub
+from perijove.config.network import check_extra_routes
 from perijove.config.settings import build_settings
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import Settings
@@ -36,7 +37,7 @@ def check_config(
             warnings.lines.extend(loaded.warnings)
             settings = build_settings(loaded.hub, read_only=True)
             warnings.lines.extend(settings.warnings)
-            problems = [*_missing_files(loaded.hub), *_broken_plugins(loaded.hub)]
+            problems = [*_missing_files(loaded.hub), *_broken_plugins(loaded.hub, settings)]
         except ConfigError as error:
             _print_all(out, warnings.lines, [error.message])
             return 1
@@ -85,12 +86,16 @@ def _missing_files(hub: JupyterHub) -> list[str]:
     return problems
 
 
-def _broken_plugins(hub: JupyterHub) -> list[str]:
+def _broken_plugins(hub: JupyterHub, settings: Settings) -> list[str]:
+    network = settings.network
+    values = {"proxy_class": {"host_routing": bool(network.subdomain_host)}}
     problems = []
     for option in _MADE_AT_START:
         cls = getattr(hub, option)
         try:
-            cls(parent=hub)
+            made = cls(parent=hub, **values.get(option, {}))
+            if option == "proxy_class":
+                check_extra_routes(network, made.extra_routes)
         except Exception as error:
             problems.append(f"{cls.__name__} refuses the configuration: {error}")
     return problems

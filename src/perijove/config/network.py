@@ -137,6 +137,16 @@ def _route_of_hub(hub: JupyterHub, domain: str) -> str:
     return hub.hub_routespec
 
 
+def check_extra_routes(network: NetworkSettings, extra_routes: Iterable[str]) -> None:
+    """Raises ConfigError for a route that would take the hub's own."""
+    if network.hub_routespec in extra_routes:
+        raise ConfigError(
+            f"c.Proxy.extra_routes: {network.hub_routespec!r} is the route of the hub itself. For "
+            f"the hub to answer less, set c.JupyterHub.hub_routespec to {network.hub_prefix!r} or "
+            f"'{network.hub_prefix}api/'"
+        )
+
+
 def remarks_on_route(network: NetworkSettings, extra_routes: Iterable[str]) -> list[str]:
     """What an operator should know of a hub that does not answer everything."""
     if network.hub_answers_all:

@@ -198,13 +198,17 @@ def _encoded(headers: dict[str, str]) -> tuple[RawHeader, ...]:
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
 
-def page_headers(hub_prefix: str, extra: dict[str, str]) -> dict[str, str]:
-    """The headers of every page; ``extra`` are the operator's and win."""
+def page_headers(
+    hub_prefix: str, extra: dict[str, str], *, api_only: bool = False
+) -> dict[str, str]:
+    """The headers of every page; ``extra`` are the operator's and win.
+
+    ``api_only``: browsers are told of no address to report to, since there is none.
+    """
+    report = "" if api_only else f"; report-uri {hub_prefix}security/csp-report"
     headers = {
         "x-jupyterhub-version": INTERFACE_VERSION,
-        "content-security-policy": (
-            f"frame-ancestors 'none'; report-uri {hub_prefix}security/csp-report"
-        ),
+        "content-security-policy": f"frame-ancestors 'none'{report}",
         "access-control-allow-headers": "accept, content-type, authorization",
         "x-content-type-options": "nosniff",
         "referrer-policy": "strict-origin-when-cross-origin",

@@ -45,6 +45,7 @@ def test_a_good_configuration_is_summed_up_and_nothing_is_written(workdir: Path)
         ("c.JupyterHub.ssl_key = c.JupyterHub.ssl_cert = 'no.pem'", "ssl_cert: no.pem cannot be"),
         ("c.JupyterHub.template_paths = ['no/dir']", "no/dir is no directory"),
         ("c.JupyterHub.cookie_secret_file = '.'", "Refusing to start"),
+        ("c.Proxy.extra_routes = {'/': 'http://127.0.0.1:1'}", "the route of the hub itself"),
     ],
 )
 def test_a_configuration_that_would_not_start_is_refused(line: str, said: str) -> None:

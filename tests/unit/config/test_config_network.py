@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from traitlets import TraitError
 
-from perijove.config.network import build_network, remarks_on_route
+from perijove.config.network import build_network, check_extra_routes, remarks_on_route
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import NetworkSettings
 
@@ -177,6 +177,15 @@ def test_a_hub_says_which_pages_are_off_and_what_answers_the_root(
     remarks = " ".join(remarks_on_route(network(make_hub, hub_routespec=route), extra))
     assert bool(remarks) == bool(said)
     assert all(part in remarks for part in said)
+
+
+def test_no_route_of_the_operator_may_take_the_hubs_own(make_hub: Any) -> None:
+    whole = network(make_hub, base_url="/x")
+    with pytest.raises(ConfigError, match=r"'/x/' is the route of the hub itself.*'/x/hub/api/'"):
+        check_extra_routes(whole, {"/x/": "http://127.0.0.1:1"})
+    check_extra_routes(whole, {"/": "http://127.0.0.1:1", "/x/y/": "http://127.0.0.1:1"})
+    apart = network(make_hub, subdomain_host="http://hub.example", hub_routespec="/hub/api/")
+    check_extra_routes(apart, {"/": "http://127.0.0.1:1"})
 
 
 @pytest.mark.parametrize(
