@@ -4,10 +4,15 @@ On SQLite, reads run in the loop itself (microseconds; WAL keeps writers out of
 their way) and writes go through one thread, so they never wait for each other
 inside SQLite. On PostgreSQL both run in a pool of threads. Work is a plain
 function of a connection; the same function serves migrations and the cli.
+
+A SQLite database "in memory" is a file of its own in memory where the system
+has such files: several connections, with transactions of their own, see it.
 """
 
 import asyncio
 import os
+import re
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -48,9 +53,14 @@ class Database:
             parsed = make_url(self.url)
             self.sqlite = parsed.get_backend_name() == "sqlite"
             self.path = _file_of(parsed.database) if self.sqlite else None
+            self._private: tempfile.TemporaryDirectory[str] | None = None
+            if self.sqlite and self.path is None:
+                self._private = tempfile.TemporaryDirectory(prefix="perijove-", dir=_memory())
+                self.path = os.path.join(self._private.name, "hub.sqlite")
+                self.url = f"sqlite:///{self.path}"
             options = {**(kwargs or {}), "echo": echo}
             if self.sqlite:
-                self.engine, self._reader = _sqlite_engines(self.url, self.path, options)
+                self.engine, self._reader = _sqlite_engines(self.url, options)
             else:
                 options.setdefault("pool_pre_ping", True)
                 options.setdefault("pool_size", POSTGRESQL_THREADS)
@@ -58,7 +68,6 @@ class Database:
                 self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
             raise ConfigError(f"c.JupyterHub.db_url cannot be used: {error}") from error
-        self._inline = self.sqlite and self.path is not None
         # SQLite's one writing connection may be wanted by a thread besides the writer's,
         # since plug-ins write synchronously.
         self._writing: AbstractContextManager[Any] = RLock() if self.sqlite else nullcontext()
@@ -69,14 +78,14 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """The result of ``work``, which must only read."""
-        if self._inline:
+        if self.sqlite:
             return self.read_now(work)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, work)
 
     def read_now(self, work: Work[T]) -> T:
         """``read`` for callers without an event loop."""
         try:
-            if self._inline:
+            if self.sqlite:
                 if self._read_connection is None:
                     self._read_connection = self._reader.connect()
                 return work(self._read_connection)
@@ -117,6 +126,25 @@ class Database:
         self.engine.dispose()
         if self._reader is not self.engine:
             self._reader.dispose()
+        if self._private is not None:
+            self._private.cleanup()
+
+    def guest_engine(self) -> Engine:
+        """An engine for code that is synchronous and minds its own transactions.
+
+        Reading takes and holds no lock; the first statement that changes something
+        begins a transaction, which waits for the hub's own writes. The caller ends it
+        soon and disposes of the engine.
+        """
+        if self.sqlite:
+            options: dict[str, Any] = {"connect_args": dict(_SQLITE_CONNECT)}
+        else:
+            options = {"isolation_level": "AUTOCOMMIT", "pool_pre_ping": True, "pool_size": 2}
+        engine = create_engine(self.engine.url, hide_parameters=True, **options)
+        if self.sqlite:
+            event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "before_cursor_execute", _begin_before_change)
+        return engine
 
 
 def _file_of(database: str | None) -> str | None:
@@ -126,25 +154,22 @@ def _file_of(database: str | None) -> str | None:
     return os.path.abspath(database)
 
 
-def _sqlite_engines(url: str, path: str | None, options: dict[str, Any]) -> tuple[Engine, Engine]:
-    connect_args = {
-        "timeout": BUSY_TIMEOUT_S,
-        "check_same_thread": False,
-        **options.pop("connect_args", {}),
-    }
+_SQLITE_CONNECT = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+
+
+def _memory() -> str | None:
+    """A folder whose files are in memory, if the system has one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _sqlite_engines(url: str, options: dict[str, Any]) -> tuple[Engine, Engine]:
+    connect_args = {**_SQLITE_CONNECT, **options.pop("connect_args", {})}
     options = {**options, "connect_args": connect_args}
-    if path is None:
-        options["poolclass"] = StaticPool
-    else:
-        options.setdefault("poolclass", NullPool)
-        options.setdefault("hide_parameters", True)
-    writer = create_engine(
-        url, **{**options, "poolclass": options["poolclass"] if path is None else StaticPool}
-    )
+    options.setdefault("poolclass", NullPool)
+    options.setdefault("hide_parameters", True)
+    writer = create_engine(url, **{**options, "poolclass": StaticPool})
     event.listen(writer, "connect", _on_sqlite_connect)
     event.listen(writer, "begin", _begin_immediate)
-    if path is None:
-        return writer, writer
     reader = create_engine(url, **options, isolation_level="AUTOCOMMIT")
     event.listen(reader, "connect", _on_sqlite_connect)
     return writer, reader
@@ -166,6 +191,27 @@ def _begin_immediate(connection: Connection) -> None:
     # A deferred transaction that turns into a writer half-way fails at once
     # with "database is locked"; an immediate one waits for its turn.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_ONLY_READS = re.compile(r"\s*(SELECT|PRAGMA|EXPLAIN|SHOW|VALUES|WITH|BEGIN)\b", re.IGNORECASE)
+
+
+def _begin_before_change(
+    connection: Connection,
+    cursor: Any,
+    statement: str,
+    parameters: Any,
+    context: Any,
+    executemany: bool,
+) -> None:
+    # The drivers commit each statement; this opens a transaction where one is needed.
+    if _ONLY_READS.match(statement):
+        return
+    raw: Any = connection.connection.dbapi_connection
+    sqlite = connection.dialect.name == "sqlite"
+    is_open = raw.in_transaction if sqlite else raw.info.transaction_status.value != 0
+    if not is_open:
+        cursor.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
