@@ -38,10 +38,11 @@ OLD_METHODS = {
     "check_group_whitelist": "check_allowed_groups",
 }
 OLD_TRAITS = {
-    "whitelist": "allowed_users",
-    "blacklist": "blocked_users",
-    "group_whitelist": "allowed_groups",
+    "whitelist": ("allowed_users", "1.2"),
+    "blacklist": ("blocked_users", "1.2"),
+    "group_whitelist": ("allowed_groups", "1.2"),
 }
+"""Old name to the new one, and the version of the interfaces that renamed it."""
 
 
 class Authenticator(LoggingConfigurable):
@@ -156,10 +157,16 @@ class Authenticator(LoggingConfigurable):
 
     @observe("whitelist", "blacklist", "group_whitelist")
     def _copy_old_name(self, change: Any) -> None:
-        new = OLD_TRAITS[change["name"]]
+        old, (new, version) = change["name"], OLD_TRAITS[change["name"]]
+        present = getattr(self, new)
+        if present == change["new"]:
+            return
         owner = type(self).__name__
-        self.log.warning("%s.%s is old; write %s.%s", owner, change["name"], owner, new)
-        setattr(self, new, getattr(self, new) | change["new"])
+        # Suites of plug-ins wait for this very sentence.
+        sentence = "%s.%s is deprecated in JupyterHub %s, use %s.%s instead"
+        self.log.warning(sentence, owner, old, version, owner, new)
+        before = change["old"] if isinstance(change["old"], set) else set()
+        setattr(self, new, (present - before) | change["new"])
 
     @observe("username_pattern")
     def _compile_pattern(self, change: Any) -> None:

@@ -422,3 +422,19 @@ async def test_admin_groups_decide_and_their_absence_is_an_error(
 def test_pam_can_take_the_systems_own_spelling_of_a_name() -> None:
     me = pwd.getpwuid(os.getuid()).pw_name
     assert PAMAuthenticator(pam_normalize_username=True).normalize_username(me) == me
+
+
+def test_an_old_option_sets_the_new_one_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    auth = Authenticator(allowed_users={"given"})
+    auth.log = logging.getLogger("old-options")
+    auth.whitelist = {"ada"}
+    assert auth.allowed_users == {"given", "ada"}
+    assert caplog.messages == [
+        "Authenticator.whitelist is deprecated in JupyterHub 1.2, "
+        "use Authenticator.allowed_users instead"
+    ]
+    auth.whitelist = {"bob"}
+    assert auth.allowed_users == {"given", "bob"}, "ada was in the old list only"
+    caplog.clear()
+    auth.blacklist = set()
+    assert not caplog.messages, "both names say the same"
