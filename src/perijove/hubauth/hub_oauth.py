@@ -30,9 +30,9 @@ class HubOAuth(HubAuth):
     @default("oauth_client_id")
     def _default_oauth_client_id(self) -> str:
         if not self.settings.client_id:
-            raise TraitError(
-                "JUPYTERHUB_CLIENT_ID is not set and HubOAuth.oauth_client_id is empty;"
-                " the hub sets it for servers, and for services that have a url."
+            self.log.warning(
+                "JUPYTERHUB_CLIENT_ID is not set and HubOAuth.oauth_client_id is empty, so the hub "
+                "will refuse every sign-in; it sets it for servers, and for services with a url."
             )
         return self.settings.client_id
 
