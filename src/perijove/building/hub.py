@@ -45,6 +45,7 @@ class Built:
 
     async def close_clients(self) -> None:
         """Close the hub's HTTP clients."""
+        self.plugins.context.db.close()
         await self.servers.prober.close()
         await self.plugins.proxy.close()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from perijove.access.roles import scopes_of_roles
 from perijove.building.ground import Ground
+from perijove.compat.orm.session import open_session
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
 from perijove.config.network import check_extra_routes
@@ -16,7 +17,7 @@ from perijove.people.auth_state import AuthStates
 from perijove.people.users import Users
 from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
 from perijove.plugins.context import HubContext, PluginHub
-from perijove.plugins.spawner_adapter import SpawnerPool
+from perijove.plugins.spawner_pool import SpawnerPool
 from perijove.servers.sweep import Sweep
 from perijove.store import roles as role_rows
 from perijove.store import users as user_rows
@@ -127,6 +128,7 @@ def connect_plugins(
         roles = await database.read(role_rows.all_roles)
         return list(scopes_of_roles(names, {name: role.scopes for name, role in roles.items()}))
 
+    context.db.open_with(lambda: open_session(database, ground.bus))
     context.get_auth_state = get_auth_state
     context.save_auth_state = save_auth_state
     context.user_exists = user_exists

@@ -17,7 +17,7 @@ from perijove.people.groups import Groups
 from perijove.people.refresh import Refresher
 from perijove.people.share_codes import ShareCodes
 from perijove.people.shares import Shares
-from perijove.plugins.spawner_adapter import SpawnerPool
+from perijove.plugins.spawner_pool import SpawnerPool
 from perijove.web.asgi import HubApplication, page_headers
 from perijove.web.call import Call
 from perijove.web.caller import Callers

@@ -9,7 +9,6 @@ from tornado.web import HTTPError
 
 from perijove.access.decide import Target
 from perijove.compat.base import BaseHandler, error_words
-from perijove.web.caller import token_of
 from perijove.web.pages.errors import reason_of
 from perijove.web.xsrf import needs_proof
 
@@ -42,10 +41,6 @@ class APIHandler(BaseHandler):
             return
         if needs_proof(self.call.request):
             self._check_xsrf()
-
-    def get_auth_token(self) -> str | None:
-        """The token that came with the request."""
-        return token_of(self.call.request)
 
     def get_json_body(self) -> Any:
         """The body as JSON; None when there is none. Raises HTTPError 400."""

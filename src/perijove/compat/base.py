@@ -5,25 +5,22 @@ and answers errors, all by asking the same rooms that the hub's own pages ask.
 Signing in and out is in ``visitors``.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
 from perijove.compat.bridge import BridgeConnection
-from perijove.compat.people import People
+from perijove.compat.facts import HubFacts
+from perijove.compat.rights import RightsMethods
 from perijove.compat.services import KEY, HandlerServices
 from perijove.compat.visitors import VisitorMethods
 from perijove.domain.errors import Forbidden, NotFound, PerijoveError, PluginError, StartFailed
 from perijove.domain.users import Service
-from perijove.plugins.authenticator import Authenticator
-from perijove.plugins.context import PluginHub, PluginUser
-from perijove.plugins.proxy import Proxy
-from perijove.web.api.servers import named_limit
+from perijove.plugins.context import PluginUser
 from perijove.web.call import Call
 from perijove.web.caller import Caller
 from perijove.web.freshness import fresh
@@ -44,94 +41,18 @@ class CallingService:
         self.admin = record.admin
 
 
-class NoStatsd:
-    """The metrics client of long ago: plug-ins still count with it, nobody listens."""
-
-    def _ignore(self, *args: Any, **kwargs: Any) -> None:
-        """Count nothing."""
-
-    incr = decr = timing = gauge = set = _ignore
-
-
-class BaseHandler(VisitorMethods, RequestHandler):
+class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
     """A page or endpoint of a plug-in below the hub's prefix."""
 
     _accept_token_auth = False
     _caller: Caller | None = None
     _jupyterhub_user: Any = None
-    statsd = NoStatsd()
+    _accept_cookie_auth = True
 
-    # -- what plug-ins read --------------------------------------------------------
     @property
     def _hub_services(self) -> HandlerServices:
         services: HandlerServices = self.settings[KEY]
         return services
-
-    @property
-    def log(self) -> logging.Logger:
-        """The hub's log."""
-        return self._hub_services.context.log  # type: ignore[no-any-return]
-
-    @property
-    def app(self) -> Any:
-        """The hub's application object, with its options."""
-        return self._hub_services.app
-
-    @property
-    def config(self) -> Any:
-        """The hub's configuration."""
-        return self._hub_services.context.config
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the installation."""
-        return self._hub_services.context.address.base_url
-
-    @property
-    def hub(self) -> PluginHub:
-        """The hub's addresses."""
-        hub = self._hub_services.context.hub
-        assert hub is not None
-        return hub
-
-    @property
-    def authenticator(self) -> Authenticator:
-        """The hub's authenticator."""
-        return self._hub_services.authenticator.authenticator
-
-    @property
-    def proxy(self) -> Proxy:
-        """The hub's proxy."""
-        return self._hub_services.proxy.proxy
-
-    @property
-    def users(self) -> People:
-        """The hub's users by name or id."""
-        return self._hub_services.people
-
-    @property
-    def db(self) -> Any:
-        """The hub's database session."""
-        return self._hub_services.context.db
-
-    @property
-    def domain(self) -> str:
-        """The domain below which users have their hosts; empty without subdomains."""
-        return self._hub_services.rooms.addresses.domain
-
-    @property
-    def subdomain_host(self) -> str:
-        """``scheme://host[:port]`` of that domain."""
-        return self._hub_services.rooms.addresses.subdomain_host
-
-    @property
-    def allow_named_servers(self) -> bool:
-        """Whether users may have named servers."""
-        return self._hub_services.rooms.settings.servers.allow_named_servers
-
-    async def get_current_user_named_server_limit(self) -> int:
-        """How many named servers the caller may have; 0: any number."""
-        return await named_limit(self.call)
 
     # -- who calls -------------------------------------------------------------------
     @cached_property
@@ -162,7 +83,7 @@ class BaseHandler(VisitorMethods, RequestHandler):
         caller = Caller()
         if self._accept_token_auth:
             caller = await rooms.callers.by_token(call.request)
-        if not caller.known:
+        if not caller.known and self._accept_cookie_auth:
             caller = await rooms.callers.by_cookie(call.request)
         call.remember(await fresh(call, caller))
         self._caller = call.caller
@@ -185,11 +106,17 @@ class BaseHandler(VisitorMethods, RequestHandler):
 
     def find_user(self, name: str) -> PluginUser | None:
         """The user of that name, or None."""
-        return self._hub_services.people.find(name)
+        user: PluginUser | None = self.users.get(name)
+        return user
 
     def user_from_username(self, username: str) -> PluginUser:
         """The user of that name, made when missing."""
         return self._hub_services.people.find_or_create(username)
+
+    def _user_from_orm(self, orm_user: Any) -> PluginUser | None:
+        """The user that a row of the database is about."""
+        user: PluginUser | None = None if orm_user is None else self.users[orm_user]
+        return user
 
     def get_login_url(self) -> str:
         """Where ``tornado.web.authenticated`` sends strangers."""
@@ -201,14 +128,17 @@ class BaseHandler(VisitorMethods, RequestHandler):
         await self.get_current_user()
         self.check_xsrf_cookie()
 
-    def set_default_headers(self) -> None:
-        """The headers of every page of the hub."""
-        for name, value in self._hub_services.headers.items():
-            self.set_header(name, value)
-
     def head(self, *args: Any, **kwargs: Any) -> Any:
         """The same as GET; tornado leaves the body out."""
         return self.get(*args, **kwargs)
+
+    def finish(self, *args: Any, **kwargs: Any) -> Any:
+        """End the answer; what a plug-in changed but did not commit is undone."""
+        session = self.settings.get("db")
+        if session is not None and session.dirty:
+            self.log.warning("Rolling back changes that were not committed: %s", session.dirty)
+            session.rollback()
+        return super().finish(*args, **kwargs)
 
     def check_xsrf_cookie(self) -> None:
         """Refuse a form that does not prove that it is one of ours."""

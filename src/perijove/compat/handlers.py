@@ -8,6 +8,7 @@ authenticators and spawners are called with.
 
 import re
 from typing import Any
+from urllib.parse import urlparse
 
 from starlette.requests import Request
 from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine
@@ -17,8 +18,9 @@ from perijove.compat import api, pages
 from perijove.compat.base import BaseHandler
 from perijove.compat.bridge import TornadoGuest, context_of, headers_of, uri_of
 from perijove.compat.login import LoginHandler
-from perijove.compat.people import People
+from perijove.compat.people import People, Services
 from perijove.compat.services import KEY, HandlerServices
+from perijove.compat.user import User
 from perijove.config.load import LoadedConfig
 from perijove.domain.errors import ConfigError, InvalidInput
 from perijove.plugins.context import HubContext
@@ -26,6 +28,7 @@ from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
 from perijove.telemetry.log import RequestLine, log_request
 from perijove.web.asgi import page_headers
+from perijove.web.pages.environment import STATIC
 from perijove.web.pages.errors import ErrorPages
 from perijove.web.rooms import Rooms
 
@@ -61,14 +64,10 @@ class HandlerFactory:
             context=context,
             people=People(rooms, context),
             error_pages=ErrorPages(rooms.error_templates, rooms.static, shared),
-            headers=page_headers(
-                self._prefix,
-                dict(rooms.settings.pages.headers),
-                api_only=rooms.settings.network.api_only,
-            ),
             shared=shared,
             app=loaded.hub,
         )
+        context.make_user = User.of_hub
         context.settings.update(_settings(rooms, context, services))
         self._application = self._build(services)
 
@@ -201,32 +200,54 @@ def _shared_values(rooms: Rooms, context: HubContext) -> dict[str, Any]:
 
 def _settings(rooms: Rooms, context: HubContext, services: HandlerServices) -> dict[str, Any]:
     """The settings that plug-ins look for in ``handler.settings`` and ``user.settings``."""
-    prefix = context.address.hub_prefix
+    prefix, address, wanted = context.address.hub_prefix, context.address, rooms.settings
     return {
         KEY: services,
         "app": services.app,
         "config": context.config,
         "log": context.log,
         "log_function": _log,
-        "base_url": context.address.base_url,
+        "db": context.db,
+        "headers": page_headers(
+            prefix, dict(wanted.pages.headers), api_only=wanted.network.api_only
+        ),
+        "base_url": address.base_url,
         "hub_prefix": prefix,
         "hub": context.hub,
         "users": services.people,
+        "services": Services(context),
         "authenticator": services.authenticator.authenticator,
+        "admin_users": services.authenticator.authenticator.admin_users,
         "proxy": services.proxy.proxy,
         "cookie_secret": rooms.jar.secret,
         "cookie_max_age_days": rooms.jar.max_age_days,
         "cookie_options": rooms.jar.options,
+        "cookie_host_prefix_enabled": context.cookie_host_prefix_enabled,
+        "trusted_alt_names": list(context.trusted_alt_names),
+        "internal_ssl": context.internal_ssl,
+        "internal_certs_location": context.internal_certs_location,
+        "internal_trust_bundles": dict(context.internal_trust_bundles),
+        "default_url": wanted.pages.default_url,
         "login_url": rooms.authenticator.login_url(prefix),
         "logout_url": rooms.authenticator.logout_url(prefix),
         "static_url_prefix": f"{prefix}static/",
-        "template_path": list(rooms.settings.pages.template_paths),
+        "static_path": str(STATIC),
+        "template_path": list(wanted.pages.template_paths),
+        "template_vars": dict(wanted.pages.template_vars),
         "jinja2_env": rooms.templates,
         "jinja2_env_sync": rooms.error_templates,
-        "allow_named_servers": rooms.settings.servers.allow_named_servers,
+        "allow_named_servers": wanted.servers.allow_named_servers,
+        "named_server_limit_per_user": wanted.servers.named_server_limit_per_user,
+        "redirect_to_server": wanted.servers.redirect_to_server,
+        "shutdown_on_logout": wanted.servers.shutdown_on_logout,
+        "concurrent_spawn_limit": wanted.limits.concurrent_spawn_limit,
+        "active_server_limit": wanted.limits.active_server_limit,
+        "slow_spawn_timeout": wanted.limits.slow_spawn_timeout_s,
+        "slow_stop_timeout": wanted.limits.slow_stop_timeout_s,
+        "authenticate_prometheus": wanted.security.authenticate_prometheus,
         "subdomain_host": rooms.addresses.subdomain_host,
         "domain": rooms.addresses.domain,
-        "public_url": context.address.public_url,
+        "public_url": urlparse(address.public_url) if address.public_url else None,
     }
 
 

@@ -134,9 +134,9 @@ class LogoutHandler(BaseHandler):
     async def default_handle_logout(self) -> None:
         """What the hub does at every sign-out."""
         user = self.current_user
-        if not isinstance(user, PluginUser):
+        if user is None:
             return
-        if self._hub_services.rooms.settings.servers.shutdown_on_logout:
+        if self.shutdown_on_logout:
             await maybe_await(self._shutdown_servers(user))
         await maybe_await(self._backend_logout_cleanup(user.name))
 
@@ -148,7 +148,7 @@ class LogoutHandler(BaseHandler):
         if self.authenticator.auto_login:
             self.finish(await self.render_template("logout.html"))
         else:
-            self.redirect(f"{self._hub_services.context.address.hub_prefix}login", permanent=False)
+            self.redirect(self.settings["login_url"], permanent=False)
 
     async def get(self) -> None:
         """Sign out; a link on another site has to be confirmed."""

@@ -1,24 +1,33 @@
 """People for code that cannot wait: look-ups that plug-ins expect to be plain calls.
 
-They read the database at once. On PostgreSQL that blocks the event loop for a
-round trip, so only plug-ins' handlers come this way.
+``handler.users``, ``app.users`` and ``jupyterhub.user.UserDict``. They read the
+database at once. On PostgreSQL that blocks the event loop for a round trip, so
+only plug-ins come this way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
+from perijove.compat.orm.people import Service as StoredService
+from perijove.compat.orm.people import User as StoredUser
+from perijove.domain.errors import StartFailed
 from perijove.domain.servers import Server
 from perijove.domain.users import User
 from perijove.plugins.context import HubContext, PluginUser
+from perijove.plugins.failures import ask_or_log
+from perijove.plugins.spawner_pool import SpawnerPool
 from perijove.store import groups as group_store
 from perijove.store import servers as server_store
 from perijove.store import users as user_store
 from perijove.web.rooms import Rooms
 
+LONGEST_WAIT_S = 24 * 3600.0
+"""Starts and stops have limits of their own, which end long before."""
 
-class People:
+
+class People(Mapping[Any, PluginUser]):
     """The hub's users by name or id, as ``handler.users`` and ``handler.find_user`` give them."""
 
     def __init__(self, rooms: Rooms, context: HubContext) -> None:
@@ -45,6 +54,7 @@ class People:
 
     def find_or_create(self, name: str) -> PluginUser:
         """The user of that name, made when missing. Raises InvalidInput for impossible names."""
+        self._context.db.settle()
         known = self.find(name)
         if known is not None:
             return known
@@ -63,9 +73,67 @@ class People:
         )
         return server
 
-    # -- as a mapping, the way older plug-ins use it -------------------------------------
+    # -- servers --------------------------------------------------------------------------
+    def spawner_of(self, user: PluginUser, name: str) -> Any:
+        """The spawner of a server, alive or not. Raises KeyError when there is no such server."""
+        self._context.db.settle()
+        server = self._context.database.read_now(lambda c: server_store.find(c, user.name, name))
+        if server is None:
+            raise KeyError(f"{user.name} has no server named {name!r}")
+        pool = self._rooms.spawners
+        assert isinstance(pool, SpawnerPool)
+        return pool.peek(server, user.record).spawner
+
+    async def start(
+        self, user: PluginUser, name: str, options: dict[str, Any] | None, handler: Any
+    ) -> None:
+        """Start a server and wait until it is ready. Raises what the start raised."""
+        call = getattr(handler, "call", None)
+        extra: dict[str, Any] = {"options": options} if options is not None else {}
+        server = await self._rooms.commands.request_start(
+            user.record, name, request=call.request if call is not None else None, **extra
+        )
+        try:
+            await self._rooms.commands.wait_started(server, LONGEST_WAIT_S)
+        except StartFailed as error:
+            raise self._reason_of(user, name) or error from None
+
+    @staticmethod
+    def _reason_of(user: PluginUser, name: str) -> BaseException | None:
+        """What a plug-in raised in this process, if it was in this process."""
+        spawner = user.spawners.get(name)
+        future = spawner._spawn_future if spawner is not None else None
+        if future is None or not future.done() or future.cancelled():
+            return None
+        reason: BaseException | None = future.exception()
+        return reason
+
+    async def stop(self, user: PluginUser, name: str) -> None:
+        """Stop a server and wait until it is gone."""
+        server = await self._rooms.commands.find(user.name, name)
+        if server is not None and server.active:
+            await self._rooms.commands.request_stop(server)
+            await self._rooms.commands.wait_stopped(server, LONGEST_WAIT_S)
+
+    @staticmethod
+    async def delete_forever(spawner: Any) -> None:
+        """Let a spawner clean up for good; its errors are logged."""
+        await ask_or_log(spawner, "delete_forever", spawner.delete_forever)
+
+    # -- as a mapping, the way plug-ins use it ---------------------------------------------
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the tornado application."""
+        return self._context.settings
+
+    @property
+    def db(self) -> Any:
+        """The database session that plug-ins share."""
+        return self._context.db
+
     def get(self, key: Any, default: Any = None) -> Any:
         """The user by name, id, or an object with an id."""
+        self._context.db.settle()
         if isinstance(key, str):
             found = self.find(key)
         else:
@@ -78,9 +146,44 @@ class People:
             raise KeyError(key)
         return found
 
-    def __contains__(self, key: Any) -> bool:
-        return self.get(key) is not None
+    add = from_orm = __getitem__
+
+    def delete(self, key: Any) -> None:
+        """Delete a user from the database. Raises KeyError."""
+        user = self[key]
+        row = self.db.get(StoredUser, user.id)
+        if row is not None:
+            self.db.delete(row)
+            self.db.commit()
+
+    __delitem__ = delete
 
     def __iter__(self) -> Iterator[int]:
+        self._context.db.settle()
         users: list[User] = self._context.database.read_now(user_store.everybody)
         return iter([user.id for user in users])
+
+    def __len__(self) -> int:
+        return int(self._context.database.read_now(user_store.count))
+
+    def __contains__(self, key: object) -> bool:
+        return self.get(key) is not None
+
+
+class Services(Mapping[str, StoredService]):
+    """The hub's services by name, as stored now: ``handler.services``."""
+
+    def __init__(self, context: HubContext) -> None:
+        self._db: Any = context.db
+
+    def __getitem__(self, name: str) -> StoredService:
+        found: StoredService | None = StoredService.find(self._db, name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([service.name for service in self._db.query(StoredService)])
+
+    def __len__(self) -> int:
+        return int(self._db.query(StoredService).count())

@@ -18,15 +18,13 @@ KEY = "perijove"
 class HandlerServices:
     """The collaborators of the handlers.
 
-    ``headers`` are those of every page, ``shared`` the variables of pages that
-    are rendered without asking anybody.
+    ``shared`` are the variables of pages that are rendered without asking anybody.
     """
 
     rooms: Rooms
     context: HubContext
     people: People
     error_pages: ErrorPages
-    headers: Mapping[str, str]
     shared: Mapping[str, Any]
     app: Any
 

@@ -21,7 +21,8 @@ from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import HubContext
 from perijove.plugins.failures import ask, blaming
 from perijove.plugins.proxy import Proxy
-from perijove.plugins.spawner_adapter import SpawnerAdapter, SpawnerPool
+from perijove.plugins.spawner_adapter import SpawnerAdapter
+from perijove.plugins.spawner_pool import SpawnerPool
 
 __all__ = ["AuthenticatorAdapter", "ProxyAdapter", "SpawnerAdapter", "SpawnerPool"]
 

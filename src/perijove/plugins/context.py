@@ -167,24 +167,66 @@ class PluginHub(PluginServer):
         self._api_url = url.rstrip("/")
 
 
-class NoSession:
-    """Stands for the hub's database session, of which there is none here.
+class DeferredSession:
+    """The hub's database session, opened when a plug-in first asks something of it.
 
-    Plug-ins write to their ``server`` and then commit; the hub notices such
-    changes itself, so committing is right and does nothing. Anything else
-    raises a RuntimeError that says so.
+    Most plug-ins never do, or only commit what they wrote to their ``server``,
+    which the hub notices by itself.
     """
 
-    def commit(self) -> None:
-        """Nothing is pending."""
+    def __init__(self, opener: Callable[[], Any] | None = None) -> None:
+        """``opener`` makes the session; without one, using it is a RuntimeError."""
+        self._opener = opener
+        self._session: Any = None
 
-    rollback = flush = expire_all = commit
+    def open_with(self, opener: Callable[[], Any]) -> None:
+        """From now on there is a database; ``opener`` makes the session."""
+        self._opener = opener
+
+    def commit(self) -> None:
+        """Commit, if anything was begun."""
+        if self._session is not None:
+            self._session.commit()
+
+    def rollback(self) -> None:
+        """Roll back, if anything was begun."""
+        if self._session is not None:
+            self._session.rollback()
+
+    @property
+    def dirty(self) -> Any:
+        """Objects that were changed and not yet sent to the database."""
+        return self._session.dirty if self._session is not None else ()
+
+    def settle(self) -> None:
+        """Let the hub see what a plug-in has sent to the database."""
+        if self._session is not None:
+            self._session.settle()
+
+    def close(self) -> None:
+        """Close the session and its connections, if it was opened."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+            session.bind.dispose()
+
+    def _opened(self) -> Any:
+        if self._session is None:
+            if self._opener is None:
+                raise RuntimeError("there is no database here")
+            self._session = self._opener()
+        return self._session
 
     def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(
-            f"this plug-in uses the hub's database session (db.{name}), which this hub does not "
-            "offer to plug-ins"
-        )
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._opened(), name)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._opened()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._opened())
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +373,8 @@ class HubContext:
     and ``server_ended`` hear of a server whose plug-in changed its address or
     found it dead; they take the server's id and must not block.
     ``database`` is for the hub's own handlers that plug-ins inherit and whose
-    methods cannot wait.
+    methods cannot wait. ``make_user`` makes the objects for people, where plug-ins
+    expect more of them than ``PluginUser`` has.
     """
 
     address: HubAddress
@@ -348,8 +391,9 @@ class HubContext:
     role_scopes: Callable[[Sequence[str]], Awaitable[list[str]]] = _no_scopes
     server_moved: Callable[[int, str], None] = lambda server_id, url: None
     server_ended: Callable[[int], None] = lambda server_id: None
-    db: Any = field(default_factory=NoSession)
+    db: DeferredSession = field(default_factory=DeferredSession)
     database: Any = None
+    make_user: Callable[[User, Sequence[str] | None, "HubContext"], "PluginUser"] | None = None
     cookie_host_prefix_enabled: bool = False
     trusted_alt_names: Sequence[str] = ()
     internal_ssl: bool = False
@@ -367,7 +411,8 @@ class HubContext:
         """The one object for this person, brought up to date."""
         user = self._users.get(record.id)
         if user is None:
-            user = PluginUser(record, groups or (), self)
+            make = self.make_user or PluginUser
+            user = make(record, groups or (), self)
             self._users[record.id] = user
         else:
             user.update(record, groups)

@@ -1,24 +1,20 @@
 """Spawner objects behind ``domain.ports.SpawnerPort``.
 
-``SpawnerPool`` keeps one spawner object per server while something goes on
-with it. ``SpawnerAdapter`` calls its hooks in the order that plug-ins rely on,
-checks what comes back, and blames the plug-in for what goes wrong.
+It calls the hooks in the order that plug-ins rely on, checks what comes back,
+and blames the plug-in for what goes wrong. ``spawner_pool`` makes and keeps them.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from perijove.domain.errors import PluginError, Refusal
-from perijove.domain.ports import FormData, Launch, SpawnerPort
-from perijove.domain.servers import Server
-from perijove.domain.users import User
+from perijove.domain.ports import FormData, Launch
 from perijove.kit.aio import maybe_await
-from perijove.kit.urls import bracket_ipv6, escape_name, server_path
-from perijove.plugins.authenticator import Authenticator
+from perijove.kit.urls import bracket_ipv6, server_path
 from perijove.plugins.context import HubContext, PluginServer, PluginSpawnerRow, PluginUser
 from perijove.plugins.failures import as_option_refusal, ask, ask_or_log, blaming
 from perijove.plugins.net import WILDCARDS, connectable
@@ -257,7 +253,7 @@ class SpawnerAdapter:
     def _new_server(self) -> PluginServer:
         path = server_path(self._context.address.base_url, self._owner.name, self._row.name)
         server = PluginServer(
-            base_url=path, cookie_name=_client_id(self._owner.name, self._row.name)
+            base_url=path, cookie_name=client_id_of(self._owner.name, self._row.name)
         )
         server.observe(self._server_changed, names=["ip", "port"])
         return server
@@ -358,127 +354,7 @@ class SpawnerAdapter:
         return blaming(self.class_name, call, *convert)
 
 
-class HasAuthenticator(Protocol):
-    """What holds the plug-in object of the hub's authenticator."""
-
-    authenticator: Authenticator
-
-
-class SpawnerPool:
-    """Makes and keeps the spawner objects of this process, one per server."""
-
-    def __init__(
-        self, kind: type[Spawner], context: HubContext, authenticator: HasAuthenticator | None
-    ) -> None:
-        """``authenticator`` is the adapter of the hub's authenticator."""
-        self._kind = kind
-        self._context = context
-        self._authenticator = authenticator.authenticator if authenticator is not None else None
-        self._live: dict[int, SpawnerAdapter] = {}
-        context.settings.setdefault("spawner_class", kind)
-
-    @property
-    def class_name(self) -> str:
-        """The name of the spawner class."""
-        return self._class().__name__
-
-    def _class(self) -> type[Spawner]:
-        # Plug-ins' tests exchange the class through the settings while the hub runs.
-        kind: type[Spawner] = self._context.settings.get("spawner_class", self._kind)
-        return kind
-
-    def open(
-        self, server: Server, user: User, groups: Sequence[str], *, fresh: bool = False
-    ) -> SpawnerPort:
-        """The server's live object; ``fresh`` replaces it, with stored state loaded.
-
-        Raises PluginError when the plug-in cannot be made or its state loaded.
-        """
-        owner = self._context.user(user, groups)
-        known = self._live.get(server.id)
-        if known is not None and not fresh:
-            return known
-        adapter = self._make(server, owner)
-        self._live[server.id] = adapter
-        owner.spawners[server.name] = adapter.spawner
-        return adapter
-
-    def _make(self, server: Server, owner: PluginUser) -> SpawnerAdapter:
-        kind, context = self._class(), self._context
-        row = PluginSpawnerRow(
-            id=server.id,
-            name=server.name,
-            display_name=server.display_name,
-            state=dict(server.plugin_state),
-            user_options=dict(server.options) if server.options is not None else None,
-            started=server.started,
-            last_activity=server.last_activity,
-            user=owner,
-            oauth_client_id=server.oauth_client_id,
-        )
-        with blaming(kind.__name__, "__init__"):
-            spawner = kind(**self._arguments(server, owner, row))
-        adapter = SpawnerAdapter(spawner, row, context, owner)
-        adapter.expect_address()
-        if server.url:
-            adapter.set_address(server.url)
-        adapter.set_progressing(server.pending, server.ready)
-        with blaming(kind.__name__, "load_state"):
-            spawner.load_state(dict(server.plugin_state))
-        return adapter
-
-    def _arguments(
-        self, server: Server, owner: PluginUser, row: PluginSpawnerRow
-    ) -> dict[str, Any]:
-        context, address = self._context, self._context.address
-        arguments: dict[str, Any] = {
-            "user": owner,
-            "orm_spawner": row,
-            "hub": context.hub,
-            "authenticator": self._authenticator,
-            "config": context.config,
-            "log": context.log,
-            "proxy_spec": owner.proxy_spec + (f"{escape_name(row.name)}/" if row.name else ""),
-            "oauth_client_id": server.oauth_client_id or _client_id(owner.name, row.name),
-            "cookie_options": dict(address.cookie_options),
-            "cookie_host_prefix_enabled": context.cookie_host_prefix_enabled,
-            "trusted_alt_names": list(context.trusted_alt_names),
-            "user_options": dict(row.user_options or {}),
-            "public_url": self._public_url(owner, row),
-            "public_hub_url": address.public_hub_url,
-            "admin_access": bool(context.settings.get("admin_access", False)),
-            "_deprecated_db_session": context.db,
-        }
-        if context.internal_ssl:
-            arguments |= {
-                "internal_ssl": True,
-                "internal_trust_bundles": dict(context.internal_trust_bundles),
-                "internal_certs_location": context.internal_certs_location,
-            }
-        return arguments
-
-    def _public_url(self, owner: PluginUser, row: PluginSpawnerRow) -> str:
-        origin = owner.host or self._context.address.public_url
-        if not origin:
-            return ""
-        parts = urlsplit(origin)
-        path = server_path(self._context.address.base_url, owner.name, row.name)
-        return f"{parts.scheme}://{parts.netloc}{path}"
-
-    def find(self, server_id: int) -> SpawnerPort | None:
-        """The live object, if there is one."""
-        return self._live.get(server_id)
-
-    def forget(self, server_id: int) -> None:
-        """Drop the object after a stop."""
-        adapter = self._live.pop(server_id, None)
-        if adapter is None:
-            return
-        spawners = adapter._owner.spawners
-        for name in [key for key, value in spawners.items() if value is adapter.spawner]:
-            del spawners[name]
-
-
-def _client_id(user: str, server: str) -> str:
+def client_id_of(user: str, server: str) -> str:
+    """The OAuth client identifier of a server, which is also its cookie's name."""
     parts = [quote(part, safe="") for part in (user, server) if part]
     return "-".join(["jupyterhub-user", *parts])

@@ -178,7 +178,8 @@ async def test_the_plugin_is_made_with_the_arguments_it_expects(traced: Any) -> 
         internal_trust_bundles={"notebooks-ca": "ca"},
         settings={"admin_access": True},
     )
-    port, _ = open_port(traced, context, name="lab", options={"a": 1}, oauth_client_id=None)
+    server = {"name": "lab", "options": {"a": 1}, "oauth_client_id": None}
+    port, _ = open_port(traced, context, fresh=True, **server)
     spawner = port.spawner
     assert spawner.proxy_spec == "/base/user/ada/lab/"
     assert spawner.oauth_client_id == "jupyterhub-user-ada-lab"
@@ -196,7 +197,7 @@ async def test_the_plugin_is_made_with_the_arguments_it_expects(traced: Any) -> 
     assert spawner.user.spawners == {"lab": spawner}
     assert spawner.user.settings is context.settings
     spawner._deprecated_db_session.commit()
-    with pytest.raises(RuntimeError, match=r"db\.query"):
+    with pytest.raises(RuntimeError, match="no database"):
         spawner._deprecated_db_session.query("User")
 
 
@@ -484,16 +485,32 @@ async def test_the_last_event_is_the_operators_and_their_errors_are_not_fatal(tr
 def test_one_object_per_server_until_it_is_forgotten(traced: Any) -> None:
     pool = SpawnerPool(traced, make_context(), Holder())
     server, user = make_server(plugin_state={"id": 5}), make_user()
-    first = pool.open(server, user, ())
-    assert pool.open(server, user, ()) is pool.find(server.id) is first
+    started: Any = pool.open(server, user, (), fresh=True)
+    assert pool.open(server, user, ()) is pool.find(server.id) is started
     assert traced.calls == ["load_state {'id': 5}"]
-    second: Any = pool.open(server, user, (), fresh=True)
-    assert second is not first
-    assert second.spawner.user.spawners == {"": second.spawner}
+    assert started.spawner.user.spawners == {"": started.spawner}
     pool.forget(server.id)
     assert pool.find(server.id) is None
-    assert second.spawner.user.spawners == {}
+    assert started.spawner.user.spawners == {}
     pool.forget(server.id)
+    assert pool.open(server, user, (), fresh=True) is not started
+
+
+def test_what_was_set_before_a_start_counts_for_it(traced: Any) -> None:
+    pool = SpawnerPool(traced, make_context(), Holder())
+    server, user = make_server(state=State.STOPPED, plugin_state={"id": 5}), make_user()
+    form: Any = pool.open(server, user, ())
+    assert pool.find(server.id) is None, "nothing runs yet"
+    form.spawner.notebook_dir = "/set/by/a/form"
+    assert pool.open(server, user, ()) is form
+    assert pool.open(server, user, (), fresh=True) is form
+    assert pool.find(server.id) is form
+
+
+def test_a_server_that_runs_elsewhere_is_looked_at_anew(traced: Any) -> None:
+    pool = SpawnerPool(traced, make_context(), Holder())
+    server, user = make_server(state=State.READY), make_user()
+    assert pool.open(server, user, ()) is not pool.open(server, user, ())
 
 
 def test_the_class_may_be_exchanged_in_the_settings(traced: Any) -> None:

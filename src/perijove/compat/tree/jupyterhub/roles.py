@@ -1,0 +1,3 @@
+"""Roles."""
+
+from perijove.compat.roles import *
