@@ -56,7 +56,7 @@ class HubProcess:
         """Start, serve until told to end, stop; the exit code."""
         began = time.perf_counter()
         try:
-            await self._start()
+            await self.start()
             metrics.HUB_STARTUP_DURATION.observe(time.perf_counter() - began)
             log.info("JupyterHub is now running at %s", self._public_url())
             await self._ending.wait()
@@ -67,7 +67,7 @@ class HubProcess:
             log.critical("The hub cannot start: %s", error)
             self._exit_code = 1
         finally:
-            await self._stop()
+            await self.stop()
         return self._exit_code
 
     def end(self, code: int = 0) -> None:
@@ -87,7 +87,7 @@ class HubProcess:
     @asynccontextmanager
     async def without_serving(self) -> AsyncIterator[Built]:
         """The rooms with a prepared database, for commands that serve nobody."""
-        built = self.built = self._build()
+        built = self.build()
         try:
             await built.prepare()
             yield built
@@ -96,19 +96,23 @@ class HubProcess:
 
     # -- start ------------------------------------------------------------
 
-    def _build(self) -> Built:
-        return build(
-            self._loaded,
-            self._settings,
-            on_lease_lost=self._on_lease_lost,
-            on_failure_limit=self._on_failure_limit,
-            shutdown=self._on_shutdown_request,
-        )
+    def build(self) -> Built:
+        """The rooms, built at the first call. Raises ConfigError, SchemaMismatch."""
+        if self.built is None:
+            self.built = build(
+                self._loaded,
+                self._settings,
+                on_lease_lost=self._on_lease_lost,
+                on_failure_limit=self._on_failure_limit,
+                shutdown=self._on_shutdown_request,
+            )
+            self._then("database", self._close_database)
+        return self.built
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Start everything, in order; whatever happens, ``stop`` must follow."""
         self._write_pid_file()
-        built = self.built = self._build()
-        self._then("database", self._close_database)
+        built = self.build()
         self._announce(built)
         await built.ground.lease.start()
         self._then("lease", built.ground.lease.close)
@@ -264,7 +268,8 @@ class HubProcess:
 
     # -- stop -------------------------------------------------------------
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """Stop what was started, in reverse."""
         while self._undo:
             name, undo = self._undo.pop()
             try:

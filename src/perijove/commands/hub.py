@@ -11,6 +11,7 @@ import uvloop
 from perijove.app import HubProcess
 from perijove.building.certificates import open_certificates
 from perijove.compat import alias
+from perijove.compat.app import JupyterHub
 from perijove.config.generate import write_config_file
 from perijove.config.load import LoadedConfig, load_hub
 from perijove.config.settings import build_settings
@@ -28,7 +29,7 @@ def run(argv: list[str]) -> int:
     """Run the hub until it is told to end; the exit code."""
     alias.install()
     try:
-        loaded = load_hub(argv, classes=CLASSES)
+        loaded = load_hub(argv, JupyterHub, classes=CLASSES)
         if loaded.hub.generate_config:
             return 0 if write_config_file(loaded.hub) else 1
         if loaded.hub.show_config or loaded.hub.show_config_json:

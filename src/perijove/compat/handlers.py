@@ -15,6 +15,7 @@ from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine
 from tornado.web import Application, RequestHandler
 
 from perijove.compat import api, pages
+from perijove.compat.app import JupyterHub
 from perijove.compat.base import BaseHandler
 from perijove.compat.bridge import TornadoGuest, context_of, headers_of, uri_of
 from perijove.compat.login import LoginHandler
@@ -59,6 +60,9 @@ class HandlerFactory:
         self._prefix = address.hub_prefix
         self._context = context
         shared = _shared_values(rooms, context)
+        self._application = Application()
+        # The very dict of ``user.settings``: plug-ins change it here and read it there.
+        self._application.settings = context.settings
         services = HandlerServices(
             rooms=rooms,
             context=context,
@@ -66,18 +70,16 @@ class HandlerFactory:
             error_pages=ErrorPages(rooms.error_templates, rooms.static, shared),
             shared=shared,
             app=loaded.hub,
+            application=self._application,
         )
         context.make_user = User.of_hub
         context.settings.update(_settings(rooms, context, services))
-        self._application = self._build(services)
+        if isinstance(loaded.hub, JupyterHub):
+            loaded.hub.attach(services)
+        self._specs = [*self._of_authenticator(services), *self._of_others(services.app)]
+        self._application.add_handlers(".*$", [self._rule(spec) for spec in self._specs])
 
     # -- handlers of their own paths ----------------------------------------------------
-    def _build(self, services: HandlerServices) -> Application:
-        self._specs = [*self._of_authenticator(services), *self._of_others(services.app)]
-        application = Application([self._rule(spec) for spec in self._specs])
-        # The very dict of ``user.settings``: plug-ins change it here and read it there.
-        application.settings = self._context.settings
-        return application
 
     def _of_authenticator(self, services: HandlerServices) -> list[tuple[Any, ...]]:
         authenticator = services.authenticator

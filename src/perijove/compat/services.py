@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tornado.web import Application
+
 from perijove.compat.people import People
 from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
 from perijove.plugins.context import HubContext
@@ -18,7 +20,8 @@ KEY = "perijove"
 class HandlerServices:
     """The collaborators of the handlers.
 
-    ``shared`` are the variables of pages that are rendered without asking anybody.
+    ``shared`` are the variables of pages that are rendered without asking anybody,
+    ``application`` serves plug-ins' handlers.
     """
 
     rooms: Rooms
@@ -27,6 +30,7 @@ class HandlerServices:
     error_pages: ErrorPages
     shared: Mapping[str, Any]
     app: Any
+    application: Application
 
     @property
     def authenticator(self) -> AuthenticatorAdapter:

@@ -203,18 +203,21 @@ class DeferredSession:
         if self._session is not None:
             self._session.settle()
 
+    def another(self) -> Any:
+        """A session of the caller's own, who closes it."""
+        if self._opener is None:
+            raise RuntimeError("there is no database here")
+        return self._opener()
+
     def close(self) -> None:
-        """Close the session and its connections, if it was opened."""
+        """Close the session, if it was opened."""
         session, self._session = self._session, None
         if session is not None:
             session.close()
-            session.bind.dispose()
 
     def _opened(self) -> Any:
         if self._session is None:
-            if self._opener is None:
-                raise RuntimeError("there is no database here")
-            self._session = self._opener()
+            self._session = self.another()
         return self._session
 
     def __getattr__(self, name: str) -> Any:

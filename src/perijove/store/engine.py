@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -59,6 +60,7 @@ class Database:
                 self.path = os.path.join(self._private.name, "hub.sqlite")
                 self.url = f"sqlite:///{self.path}"
             options = {**(kwargs or {}), "echo": echo}
+            self._connect_args: dict[str, Any] = dict(options.get("connect_args", {}))
             if self.sqlite:
                 self.engine, self._reader = _sqlite_engines(self.url, options)
             else:
@@ -126,20 +128,29 @@ class Database:
         self.engine.dispose()
         if self._reader is not self.engine:
             self._reader.dispose()
+        guests = self.__dict__.pop("guest_engine", None)
+        if guests is not None:
+            guests.dispose()
         if self._private is not None:
             self._private.cleanup()
 
+    @cached_property
     def guest_engine(self) -> Engine:
-        """An engine for code that is synchronous and minds its own transactions.
+        """The engine for code that is synchronous and minds its own transactions.
 
         Reading takes and holds no lock; the first statement that changes something
-        begins a transaction, which waits for the hub's own writes. The caller ends it
-        soon and disposes of the engine.
+        begins a transaction, which waits for the hub's own writes. The caller ends it soon.
         """
         if self.sqlite:
-            options: dict[str, Any] = {"connect_args": dict(_SQLITE_CONNECT)}
+            arguments = {**_SQLITE_CONNECT, **self._connect_args}
+            options: dict[str, Any] = {"connect_args": arguments}
         else:
-            options = {"isolation_level": "AUTOCOMMIT", "pool_pre_ping": True, "pool_size": 2}
+            options = {
+                "connect_args": self._connect_args,
+                "isolation_level": "AUTOCOMMIT",
+                "pool_pre_ping": True,
+                "pool_size": 2,
+            }
         engine = create_engine(self.engine.url, hide_parameters=True, **options)
         if self.sqlite:
             event.listen(engine, "connect", _on_sqlite_connect)

@@ -106,4 +106,4 @@ def open_session(database: Database, bus: Bus | None = None) -> GuestSession:
         if bus is not None:
             bus.publish(Message(Topic.CREDENTIALS, EVERYTHING))
 
-    return GuestSession(database.guest_engine(), on_change)
+    return GuestSession(database.guest_engine, on_change)

@@ -1,3 +1,3 @@
 """The hub's application object."""
 
-from perijove.config.hub import JupyterHub
+from perijove.compat.app import JupyterHub

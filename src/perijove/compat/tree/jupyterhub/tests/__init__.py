@@ -1,0 +1,1 @@
+"""What suites of plug-ins test with."""

@@ -1,0 +1,3 @@
+"""Fixtures."""
+
+from perijove.testing.fixtures import *
