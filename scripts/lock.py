@@ -23,12 +23,21 @@ SETS = {
     "test": ["singleuser", "postgresql", "docs", "dev"],
     "hub": ["postgresql"],
     "quickstart": ["singleuser"],
+    "plugins": ["singleuser", "postgresql"],
 }
+# NAME.in: what a set has besides. Other people's packages, which perijove itself never asks for.
 
 
 def canonical(name: str) -> str:
     """The one spelling of a distribution's name (PEP 503)."""
     return name.lower().replace("_", "-").replace(".", "-")
+
+
+def besides(name: str) -> list[str]:
+    """The requirements in NAME.in."""
+    file = FOLDER / f"{name}.in"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def requirements(extras: list[str]) -> list[str]:
@@ -40,18 +49,20 @@ def requirements(extras: list[str]) -> list[str]:
     return wanted
 
 
-def resolve(extras: list[str], constraints: dict[str, str]) -> dict[str, str]:
-    """Name -> version of all that perijove with these extras needs."""
+def resolve(extras: list[str], others: list[str], constraints: dict[str, str]) -> dict[str, str]:
+    """Name -> version of all that perijove with these extras needs, and ``others``."""
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "constraints.txt"
         known.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()))
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         command += ["--dry-run", "--ignore-installed", "-c", str(known), "--report", str(report)]
-        # pip chooses for another Python only among wheels, which is what people get anyway.
-        command += ["--python-version", OLDEST_PYTHON, "--only-binary", ":all:"]
+        if not others:
+            # pip chooses for another Python only among wheels, which is what people get anyway;
+            # some of the others come as source alone, and tests run them on this Python.
+            command += ["--python-version", OLDEST_PYTHON, "--only-binary", ":all:"]
         command += ["--target", folder]
-        subprocess.run([*command, *requirements(extras), *BUILD], check=True)
+        subprocess.run([*command, *requirements(extras), *others, *BUILD], check=True)
         found = json.loads(report.read_text())["install"]
     versions = {canonical(i["metadata"]["name"]): i["metadata"]["version"] for i in found}
     return dict(sorted(versions.items()))
@@ -62,9 +73,11 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     everything: dict[str, str] = {}
     for name, extras in SETS.items():
-        versions = resolve(extras, everything)
+        others = besides(name)
+        versions = resolve(extras, others, everything)
         everything = everything or versions
-        head = f"# Made by `make lock` for perijove[{','.join(extras)}]; do not edit.\n"
+        more = f" and {name}.in" if others else ""
+        head = f"# Made by `make lock` for perijove[{','.join(extras)}]{more}; do not edit.\n"
         pins = "".join(f"{package}=={version}\n" for package, version in versions.items())
         (FOLDER / f"{name}.txt").write_text(head + pins)
         print(f"requirements/{name}.txt: {len(versions)} packages")

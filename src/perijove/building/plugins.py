@@ -9,7 +9,7 @@ from perijove.building.ground import Ground
 from perijove.compat.orm.session import open_session
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
-from perijove.config.network import check_extra_routes
+from perijove.config.network import check_extra_routes, proxy_options
 from perijove.domain.ports import HubAddress
 from perijove.domain.settings import NetworkSettings, Settings
 from perijove.kit.tls import HUB, Certificates
@@ -38,17 +38,7 @@ def make_plugins(loaded: LoadedConfig, ground: Ground) -> Plugins:
     context = _context(loaded, ground)
     network = ground.settings.network
     authenticator = AuthenticatorAdapter(loaded.hub.authenticator_class, context)
-    proxy = ProxyAdapter(
-        loaded.hub.proxy_class,
-        context,
-        {
-            "public_url": network.bind_url,
-            "host_routing": bool(network.subdomain_host),
-            "hub_has_pages": not network.api_only,
-            "ssl_key": network.ssl_key,
-            "ssl_cert": network.ssl_cert,
-        },
-    )
+    proxy = ProxyAdapter(loaded.hub.proxy_class, context, proxy_options(network))
     check_extra_routes(network, proxy.extra_routes)
     spawners = SpawnerPool(loaded.hub.spawner_class, context, authenticator)
     return Plugins(context, authenticator, proxy, spawners)

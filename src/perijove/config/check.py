@@ -9,20 +9,20 @@ listens, and the database is not touched.
 import logging
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig, load_hub
-from perijove.config.network import check_extra_routes
+from perijove.config.network import check_extra_routes, proxy_options
 from perijove.config.settings import build_settings
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import Settings
 from perijove.telemetry.log import HUB_LOGGERS, escape_controls, scrub_text
 
 _FILES = ("ssl_key", "ssl_cert", "logo_file")
-_MADE_AT_START = ("authenticator_class", "proxy_class")
 
 
 def check_config(
@@ -88,13 +88,15 @@ def _missing_files(hub: JupyterHub) -> list[str]:
 
 def _broken_plugins(hub: JupyterHub, settings: Settings) -> list[str]:
     network = settings.network
-    values = {"proxy_class": {"host_routing": bool(network.subdomain_host)}}
     problems = []
-    for option in _MADE_AT_START:
-        cls = getattr(hub, option)
+    made_with: dict[type, dict[str, Any]] = {
+        hub.authenticator_class: {},
+        hub.proxy_class: {**proxy_options(network), "app": hub},
+    }
+    for cls, options in made_with.items():
         try:
-            made = cls(parent=hub, **values.get(option, {}))
-            if option == "proxy_class":
+            made = cls(parent=hub, **options)
+            if cls is hub.proxy_class:
                 check_extra_routes(network, made.extra_routes)
         except Exception as error:
             problems.append(f"{cls.__name__} refuses the configuration: {error}")
@@ -126,4 +128,7 @@ def _print_summary(out: Console, loaded: LoadedConfig, settings: Settings) -> No
 
 
 def _class_path(cls: type) -> str:
+    # A configuration file has no name as a module.
+    if cls.__module__ == "builtins":
+        return f"{cls.__qualname__} (of the configuration file)"
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from perijove.config.addresses import (
@@ -145,6 +146,17 @@ def check_extra_routes(network: NetworkSettings, extra_routes: Iterable[str]) ->
             f"the hub to answer less, set c.JupyterHub.hub_routespec to {network.hub_prefix!r} or "
             f"'{network.hub_prefix}api/'"
         )
+
+
+def proxy_options(network: NetworkSettings) -> dict[str, Any]:
+    """What a proxy class is told of the network when it is made."""
+    return {
+        "public_url": network.bind_url,
+        "host_routing": bool(network.subdomain_host),
+        "hub_has_pages": not network.api_only,
+        "ssl_key": network.ssl_key,
+        "ssl_cert": network.ssl_cert,
+    }
 
 
 def remarks_on_route(network: NetworkSettings, extra_routes: Iterable[str]) -> list[str]:
