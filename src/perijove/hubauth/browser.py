@@ -6,7 +6,6 @@ handler in one ``Visit``.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,16 +14,8 @@ from typing import Any
 from tornado.escape import utf8
 from tornado.web import RequestHandler, decode_signed_value
 
-from perijove.hubauth import xsrf
-from perijove.kit.crypto import MAX_TOKEN_LENGTH
-
-SESSION_COOKIE = "jupyterhub-session-id"
-
-MAX_SESSION_ID_LENGTH = 64
-
-_AUTH_HEADER = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
-_TOKEN = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN_LENGTH}}}")
-_SECRET_KEYS = ("token", "code", "state", "xsrf", "next")
+from perijove.hubauth import headers, xsrf
+from perijove.kit.cookies import parse_cookies
 
 
 @dataclass(slots=True)
@@ -51,9 +42,7 @@ def visit_of(handler: RequestHandler) -> Visit:
 
 def session_id(handler: RequestHandler) -> str:
     """The browser session at the hub; empty for scripts and strangers."""
-    value = handler.get_cookie(SESSION_COOKIE, "") or ""
-    # The cookie is not signed, and answers are cached under it: keep it small.
-    return value if len(value) <= MAX_SESSION_ID_LENGTH else ""
+    return headers.session_id_or_nothing(handler.get_cookie(headers.SESSION_COOKIE, "") or "")
 
 
 def is_websocket(handler: RequestHandler) -> bool:
@@ -63,53 +52,28 @@ def is_websocket(handler: RequestHandler) -> bool:
 
 def header_token(handler: RequestHandler) -> str:
     """The token of ``Authorization: token X`` or ``bearer X``."""
-    found = _AUTH_HEADER.fullmatch(handler.request.headers.get("Authorization", ""))
-    return found.group(1) if found and _TOKEN.fullmatch(found.group(1)) else ""
+    return headers.authorization_token(handler.request.headers)
 
 
 def url_token(handler: RequestHandler) -> str:
     """The token of ``?token=``."""
-    text = handler.get_query_argument("token", "")
-    return text if _TOKEN.fullmatch(text) else ""
+    return headers.token_or_nothing(handler.get_query_argument("token", ""))
 
 
 def is_https(handler: RequestHandler, public_url: str = "") -> bool:
     """Whether the browser uses https, also behind proxies that end TLS."""
-    if public_url.startswith("https:"):
-        return True
-    headers = handler.request.headers
-    for part in headers.get("Forwarded", "").split(",")[0].split(";"):
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "proto":
-            return value.strip().strip('"').lower() == "https"
-    scheme = headers.get("X-Scheme") or headers.get("X-Forwarded-Proto", "").split(",")[0]
-    return (scheme.strip() or handler.request.protocol).lower() == "https"
-
-
-def clean_uri(uri: str) -> str:
-    """A request's address for logs, without the values of arguments that hold secrets."""
-    path, mark, query = uri.partition("?")
-    parts = []
-    for part in query.split("&"):
-        key, equals, _ = part.partition("=")
-        secret = equals and any(word in key.lower() for word in _SECRET_KEYS)
-        parts.append(f"{key}=[secret]" if secret else part)
-    return f"{path}{mark}{'&'.join(parts)}"
+    return headers.is_https(handler.request.headers, handler.request.protocol, public_url)
 
 
 def request_summary(handler: RequestHandler) -> str:
     """What tornado logs about a request that failed, without secrets."""
     request = handler.request
-    return f"{request.method} {clean_uri(request.uri or '')} ({request.remote_ip})"
+    return f"{request.method} {headers.clean_uri(request.uri or '')} ({request.remote_ip})"
 
 
 def cookies_named(handler: RequestHandler, name: str) -> Iterator[str]:
     """All values of a cookie; ``handler.cookies`` would hide all but one."""
-    for header in handler.request.headers.get_list("Cookie"):
-        for chunk in header.split(";"):
-            key, _, value = chunk.partition("=")
-            if key.strip() == name:
-                yield value.strip().strip('"')
+    yield from parse_cookies(handler.request.headers.get_list("Cookie")).get(name, [])
 
 
 def cookie_secret(handler: RequestHandler) -> bytes:
@@ -142,9 +106,9 @@ def xsrf_id(handler: RequestHandler, login_token: str) -> str:
     if login_token:
         return xsrf.login_id(session_id(handler), login_token)
     rules = anonymous_rules()
-    headers: Mapping[str, str] = handler.request.headers
+    sent: Mapping[str, str] = handler.request.headers
     remote_ip = handler.request.remote_ip or ""
-    return xsrf.anonymous_id(session_id(handler), remote_ip, headers, rules.cidrs, rules.id_headers)
+    return xsrf.anonymous_id(session_id(handler), remote_ip, sent, rules.cidrs, rules.id_headers)
 
 
 def xsrf_token(handler: RequestHandler, login_token: str, cookie_path: str, secure: bool) -> str:
@@ -171,11 +135,11 @@ def xsrf_token(handler: RequestHandler, login_token: str, cookie_path: str, secu
 
 def xsrf_fault(handler: RequestHandler, login_token: str) -> str | None:
     """None when the request carries a valid proof, else what is wrong with it."""
-    headers = handler.request.headers
+    sent = handler.request.headers
     proof = (
         handler.get_argument(xsrf.COOKIE, None)
-        or headers.get("X-XSRFToken")
-        or headers.get("X-CSRFToken")
+        or sent.get("X-XSRFToken")
+        or sent.get("X-CSRFToken")
     )
     return xsrf.check_proof(
         cookie_secret(handler),

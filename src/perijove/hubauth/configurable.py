@@ -8,7 +8,8 @@ awaitable.
 """
 
 import os
-from collections.abc import Awaitable, Iterator
+import warnings
+from collections.abc import Awaitable, Iterable, Iterator
 from ssl import SSLContext
 from typing import Any
 
@@ -17,11 +18,11 @@ from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.log import app_log
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import HTTPError, RequestHandler
-from traitlets import Bool, Dict, Instance, Integer, Set, Unicode, default, validate
+from traitlets import Bool, Dict, Instance, Integer, Set, Unicode, default, observe, validate
 from traitlets.config import SingletonConfigurable
 
 from perijove.hubauth import browser, client, scopes, xsrf
-from perijove.hubauth.identity import Identities, UserModel
+from perijove.hubauth.identity import Identities, IdentityCache, UserModel
 from perijove.hubauth.settings import HubAuthSettings
 from perijove.kit import urls
 from perijove.kit.tls import make_caller_context
@@ -53,6 +54,7 @@ class HubAuth(SingletonConfigurable):
         config=True
     )
     cache_max_age = Integer(300, help="Seconds that the hub's answers are cached.").tag(config=True)
+    cookie_cache_max_age = Integer(help="The old name of cache_max_age.").tag(config=True)
     access_scopes = Set(Unicode(), help="Scopes of which a visitor needs at least one.").tag(
         config=True
     )
@@ -126,6 +128,15 @@ class HubAuth(SingletonConfigurable):
     def _default_identities(self) -> Identities:
         return Identities(float(self.cache_max_age))
 
+    @observe("cookie_cache_max_age")
+    def _take_old_name(self, change: Any) -> None:
+        warnings.warn("cookie_cache_max_age is now cache_max_age", DeprecationWarning, stacklevel=2)
+        self.cache_max_age = change.new
+
+    @observe("cache_max_age")
+    def _keep_answers_for(self, change: Any) -> None:
+        self.identities.max_age_s = float(change.new)
+
     @validate("hub_prefix", "base_url")
     def _slashes(self, proposal: Any) -> str:
         return urls.prefix_of(proposal.value)
@@ -133,6 +144,22 @@ class HubAuth(SingletonConfigurable):
     @validate("api_url", "hub_host")
     def _no_slash(self, proposal: Any) -> str:
         return str(proposal.value).rstrip("/")
+
+    @property
+    def cache(self) -> IdentityCache:
+        """What the hub said about tokens; ``clear()`` forgets it."""
+        return self.identities.cache
+
+    @property
+    def cookie_path(self) -> str:
+        """Cookies go to this server alone; ``__Host-`` ones need the root path."""
+        return "/" if self.cookie_host_prefix_enabled else self.base_url
+
+    @property
+    def oauth_scopes(self) -> set[str]:
+        """The old name of ``access_scopes``."""
+        warnings.warn("oauth_scopes is now access_scopes", DeprecationWarning, stacklevel=2)
+        return set(self.access_scopes)
 
     # -- talking to the hub --------------------------------------------------
 
@@ -186,20 +213,15 @@ class HubAuth(SingletonConfigurable):
         self, token: str, session_id: str = "", max_age_s: float | None = None
     ) -> UserModel | None:
         """As ``identify``, but waiting. Raises HubError."""
-        if (known := self.identities.recall(token, session_id, max_age_s)) is not None:
-            return known.model
-        try:
+
+        def ask() -> UserModel | None:
             reply = self.fetch_blocking(client.whoami_request(self.api_url, token))
-        except client.HubUnreachable:
-            if (stale := self.identities.fall_back(token, session_id)) is not None:
-                return stale.model
-            raise
-        model = client.read_whoami(reply)
-        self.identities.remember(token, session_id, model)
-        return model
+            return client.read_whoami(reply)
+
+        return self.identities.identify_blocking(token, session_id, ask, max_age_s)
 
     def user_for_token(
-        self, token: str, use_cache: bool = True, *, sync: bool = True, session_id: str = ""
+        self, token: str, use_cache: bool = True, session_id: str = "", *, sync: bool = True
     ) -> UserModel | Awaitable[UserModel | None] | None:
         """The user model of a token's holder, or None.
 
@@ -212,6 +234,12 @@ class HubAuth(SingletonConfigurable):
             return self.identify_blocking(token, session_id, max_age_s)
         except client.HubError as error:
             raise http_error(error) from error
+
+    def user_for_cookie(
+        self, encrypted_cookie: str, use_cache: bool = True, session_id: str = ""
+    ) -> UserModel:
+        """Refuse: no cookie is shared between hub and services any more."""
+        raise RuntimeError("A hub's cookies identify nobody at a service; use HubOAuth.")
 
     # -- one request ---------------------------------------------------------
 
@@ -299,9 +327,9 @@ class HubAuth(SingletonConfigurable):
         except client.HubError as error:
             raise http_error(error) from error
 
-    def check_scopes(self, required_scopes: set[str], user: UserModel) -> frozenset[str]:
+    def check_scopes(self, required_scopes: str | Iterable[str], user: UserModel) -> set[str]:
         """Those of the required scopes that a user has; empty means no access."""
-        return scopes.granted(required_scopes, user.get("scopes", []))
+        return scopes.check_scopes(required_scopes, user.get("scopes", []))
 
     def may_enter(self, user: UserModel) -> bool:
         """Whether a visitor has one of ``access_scopes`` (or, without any, the old group)."""

@@ -15,10 +15,18 @@ from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
-from perijove.hubauth import browser, client, xsrf
+from perijove.hubauth import browser, client, headers, xsrf
 from perijove.hubauth.configurable import HubAuth, http_error
 from perijove.hubauth.hub_oauth import HubOAuth
 from perijove.hubauth.identity import UserModel
+
+
+class UserNotAllowed(Exception):
+    """Raised by a ``check_hub_user`` that refuses somebody whom the hub knows."""
+
+    def __init__(self, model: UserModel) -> None:
+        super().__init__(f"{model.get('kind', 'user')} {model['name']} is not allowed.")
+        self.model = model
 
 
 class HubAuthenticated(RequestHandler):
@@ -50,18 +58,21 @@ class HubAuthenticated(RequestHandler):
         self._hub_auth = auth
 
     @property
-    def hub_scopes(self) -> set[str]:
+    def hub_scopes(self) -> set[str] | None:
         """Scopes of which one is needed; subclasses may set a plain attribute instead."""
-        return set(self.hub_auth.access_scopes)
+        return set(self.hub_auth.access_scopes) or None
 
     @property
     def allow_all(self) -> bool:
-        """Whether every visitor whom the hub knows may enter, when no scopes are set."""
-        old_rules = (self.hub_services, self.hub_users, self.hub_groups)
-        return not self.allow_admin and all(rule is None for rule in old_rules)
+        """Whether every visitor whom the hub knows may enter: no rule of any kind is set."""
+        rules = (self.hub_scopes, self.hub_services, self.hub_users, self.hub_groups)
+        return not self.allow_admin and all(rule is None for rule in rules)
 
     def check_hub_user(self, model: UserModel) -> UserModel | None:
-        """The model of an identified visitor if they may enter here, else None."""
+        """The model of an identified visitor if they may enter here, else None.
+
+        Subclasses may decide otherwise, and may also raise UserNotAllowed.
+        """
         if needed := set(self.hub_scopes or ()):
             return model if self.hub_auth.check_scopes(needed, model) else None
         name, groups = model["name"], set(model.get("groups", []))
@@ -99,7 +110,10 @@ class HubAuthenticated(RequestHandler):
         model = self.hub_auth.get_user(self, sync=True)
         if model is None:
             return None
-        allowed = self.check_hub_user(model)  # type: ignore[arg-type]
+        try:
+            allowed = self.check_hub_user(model)  # type: ignore[arg-type]
+        except UserNotAllowed:
+            allowed = None
         if allowed is None:
             browser.visit_of(self).refused_name = model["name"]  # type: ignore[index]
         return allowed
@@ -128,9 +142,9 @@ class HubAuthenticated(RequestHandler):
         """Refuse a cookie's request without proof; tokens of their own need none."""
         if self.hub_auth.get_token(self, in_cookie=False) and self.token_authenticated:
             return
-        method, headers = self.request.method or "", self.request.headers
+        method, sent = self.request.method or "", self.request.headers
         if method in xsrf.SAFE_METHODS and not xsrf.needs_proof(
-            method, headers, self.hub_auth.base_url
+            method, sent, self.hub_auth.base_url
         ):
             return
         if fault := browser.xsrf_fault(self, self.hub_auth.cookie_token(self)):
@@ -175,11 +189,5 @@ def refuse_background_requests(handler: RequestHandler) -> None:
 
     They would only leave one state cookie after another behind.
     """
-    headers = handler.request.headers
-    accept = headers.get("Accept", "*/*")
-    wants_page = "*/*" in accept or "html" in accept or not accept.strip()
-    ajax = headers.get("X-Requested-With", "") == "XMLHttpRequest"
-    if browser.is_websocket(handler) or ajax or not wants_page:
-        raise HTTPError(403)
-    if not xsrf.is_navigation(headers):
+    if browser.is_websocket(handler) or not headers.wants_page(handler.request.headers):
         raise HTTPError(403)

@@ -76,11 +76,6 @@ class HubOAuth(HubAuth):
         """The name of a state cookie when there is no other."""
         return oauth.state_cookie_name(self.cookie_name)
 
-    @property
-    def cookie_path(self) -> str:
-        """Cookies go to this server alone; ``__Host-`` ones need the root path."""
-        return "/" if self.cookie_host_prefix_enabled else self.base_url
-
     def is_secure(self, handler: RequestHandler) -> bool:
         """Whether cookies are for https only."""
         if self.cookie_host_prefix_enabled:
@@ -126,6 +121,13 @@ class HubOAuth(HubAuth):
     def xsrf_fault(self, handler: RequestHandler) -> str | None:
         """None when the request proves that it was meant, else what is wrong."""
         return browser.xsrf_fault(handler, self.cookie_token(handler))
+
+    def check_xsrf_cookie(self, handler: RequestHandler) -> None:
+        """Raise 403 for a cookie's request without proof; tokens of their own need none."""
+        if browser.visit_of(handler).by_token or handler.settings.get("disable_check_xsrf"):
+            return
+        if fault := self.xsrf_fault(handler):
+            raise HTTPError(403, fault)
 
     # -- a round ---------------------------------------------------------------
 
@@ -185,8 +187,7 @@ class HubOAuth(HubAuth):
             case oauth.Proceed(next_url):
                 return next_url
             case oauth.Exchange(code, round_):
-                for name in cookies:
-                    self._clear(handler, name)
+                self.clear_oauth_state_cookies(handler)
                 self.states.finish(state)
                 await self._sign_in(handler, code, round_)
                 return round_.next_url
@@ -225,26 +226,57 @@ class HubOAuth(HubAuth):
     def generate_state(self, next_url: str | None = None, **extra_state: Any) -> str:
         """A new state that stands for ``next_url`` (default: the own prefix)."""
         name = extra_state.pop("cookie_name", self.state_cookie_name)
+        verifier = extra_state.pop("code_verifier", None)
         target = oauth.safe_next(next_url or self.base_url, self.base_url)
-        return self.states.add(oauth.Round(target, name, extra=extra_state))
+        return self.states.add(oauth.Round(target, name, verifier))
 
     def get_next_url(self, state_id: str = "") -> str:
         """Where a round leads; the own prefix when the state is not known."""
         known = self.states.get(state_id) if state_id else None
         return known.round.next_url if known is not None else self.base_url
 
+    def get_code_verifier(self, state_id: str = "") -> str | None:
+        """The PKCE verifier of a round, if it has one."""
+        known = self.states.get(state_id) if state_id else None
+        return known.round.verifier if known is not None else None
+
     def get_state_cookie_name(self, state_id: str = "") -> str:
         """The name of a round's cookie."""
         known = self.states.get(state_id) if state_id else None
         return known.round.cookie_name if known is not None else self.state_cookie_name
 
-    def set_state_cookie(self, handler: RequestHandler, next_url: str | None = None) -> str:
-        """Begin a round without PKCE: set its cookie and return its state."""
+    def set_state_cookie(
+        self,
+        handler: RequestHandler,
+        next_url: str | None = None,
+        *,
+        code_verifier: str | None = None,
+    ) -> str:
+        """Begin a round: set its cookie and return its state."""
         present = self._state_cookies(handler)
         name = oauth.pick_state_cookie(self.state_cookie_name, present)
-        state = self.generate_state(next_url, cookie_name=name)
+        state = self.generate_state(next_url, cookie_name=name, code_verifier=code_verifier)
         self._write_state_cookie(handler, name, state)
         return state
+
+    def generate_pkce_code_challenge(self, method: str = "S256") -> tuple[str, str, str]:
+        """A new verifier, its challenge and the method (RFC 7636).
+
+        Raises ValueError for another method than S256.
+        """
+        if method != "S256":
+            raise ValueError(f"PKCE is done with S256 here, not with {method!r}")
+        verifier = oauth.new_verifier()
+        return verifier, oauth.challenge_of(verifier), method
+
+    def clear_oauth_state(self, state_id: str) -> None:
+        """End a round: its code counts no more."""
+        self.states.finish(state_id)
+
+    def clear_oauth_state_cookies(self, handler: RequestHandler) -> None:
+        """Forget all rounds that this browser has under way here."""
+        for name in self._state_cookies(handler):
+            self._clear(handler, name)
 
     def token_for_code(
         self, code: str, *, code_verifier: str | None = None, sync: bool = True

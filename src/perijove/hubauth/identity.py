@@ -6,9 +6,11 @@ holds the browser's session id: signing out at the hub changes it, which ends
 the cached answer at once. The cache is bounded, since anybody may send tokens.
 """
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +38,7 @@ class CachedAnswer:
 
 
 class IdentityCache:
-    """Answers by key, at most ``max_entries`` of them."""
+    """Answers by key, at most ``max_entries`` of them. Threads may share it."""
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class IdentityCache:
         self.max_entries = max_entries
         self._monotonic = monotonic
         self._answers: OrderedDict[str, tuple[float, UserModel | None]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -60,14 +63,16 @@ class IdentityCache:
 
     def put(self, key: str, model: UserModel | None) -> None:
         """Store an answer, dropping the oldest one when full."""
-        self._answers.pop(key, None)
-        while len(self._answers) >= self.max_entries:
-            self._answers.popitem(last=False)
-        self._answers[key] = (self._monotonic(), model)
+        with self._lock:
+            self._answers.pop(key, None)
+            while len(self._answers) >= self.max_entries:
+                self._answers.popitem(last=False)
+            self._answers[key] = (self._monotonic(), model)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._answers.clear()
+        with self._lock:
+            self._answers.clear()
 
 
 class Identities:
@@ -81,6 +86,8 @@ class Identities:
         self.max_age_s = max_age_s
         self.cache = cache if cache is not None else IdentityCache()
         self._flight = SingleFlight()
+        self._asking: dict[str, Future[UserModel | None]] = {}
+        self._lock = threading.Lock()
 
     def recall(
         self, token: str, session_id: str, max_age_s: float | None = None
@@ -125,3 +132,41 @@ class Identities:
             if (stale := self.fall_back(token, session_id)) is not None:
                 return stale.model
             raise
+
+    def identify_blocking(
+        self,
+        token: str,
+        session_id: str,
+        ask: Callable[[], UserModel | None],
+        max_age_s: float | None = None,
+    ) -> UserModel | None:
+        """As ``identify``, for threads: one of them asks, the others wait for its answer."""
+        if (known := self.recall(token, session_id, max_age_s)) is not None:
+            return known.model
+        key = cache_key(session_id, token)
+        with self._lock:
+            others = self._asking.get(key)
+            mine = self._asking.setdefault(key, Future())
+        try:
+            if others is not None:
+                return others.result()
+            self._settle(mine, ask)
+            model = mine.result()
+            self.remember(token, session_id, model)
+            return model
+        except HubUnreachable:
+            if (stale := self.fall_back(token, session_id)) is not None:
+                return stale.model
+            raise
+        finally:
+            if others is None:
+                with self._lock:
+                    del self._asking[key]
+
+    @staticmethod
+    def _settle(future: "Future[UserModel | None]", ask: Callable[[], UserModel | None]) -> None:
+        """Put the answer of ``ask``, or its exception, where all who wait find it."""
+        try:
+            future.set_result(ask())
+        except BaseException as error:
+            future.set_exception(error)

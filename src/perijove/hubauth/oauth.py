@@ -19,7 +19,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 MAX_ROUNDS = 2000
@@ -110,7 +109,6 @@ class Round:
     cookie_name: str
     verifier: str | None = field(default=None, repr=False)
     tries: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,3 +29,9 @@ def granted(needed: Iterable[str], held: Iterable[str]) -> frozenset[str]:
     """Those of the ``needed`` scopes that the ``held`` ones grant; one is enough to enter."""
     have = list(held)
     return frozenset(scope for scope in needed if any(covers(mine, scope) for mine in have))
+
+
+def check_scopes(required_scopes: str | Iterable[str], held: Iterable[str]) -> set[str]:
+    """As ``granted``, under the name and with the arguments that services know."""
+    needed = {required_scopes} if isinstance(required_scopes, str) else required_scopes
+    return set(granted(needed, held))

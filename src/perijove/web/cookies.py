@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from perijove.kit.cookies import format_cookie, format_removal, parse_cookies
 from perijove.kit.crypto import sign_value, unsign_value
 
 LOGIN = "jupyterhub-hub-login"
@@ -81,7 +82,10 @@ class CookieJar:
         if name.startswith("__Host-"):
             attributes.update(path="/", secure=True)
             attributes.pop("domain", None)
-        response.headers.append("set-cookie", _format(name, value, max_age_s, expires, attributes))
+        response.headers.append(
+            "set-cookie",
+            format_cookie(name, value, attributes, max_age_s=max_age_s, expires=expires),
+        )
 
     def clear(self, response: Response, name: str, *, path: str, domain: str | None = None) -> None:
         """Make the browser forget a cookie."""
@@ -90,8 +94,7 @@ class CookieJar:
             attributes["domain"] = domain
         if name.startswith("__Host-"):
             attributes = {"path": "/", "secure": True}
-        past = datetime.now(UTC) - timedelta(days=365)
-        response.headers.append("set-cookie", _format(name, "", None, past, attributes))
+        response.headers.append("set-cookie", format_removal(name, attributes))
 
     def set_login(self, response: Response, request: Request, value: str) -> None:
         """Set the login cookie to a (signed) value."""
@@ -112,46 +115,6 @@ class CookieJar:
         self.clear(response, XSRF, path=self.hub_prefix)
 
 
-def _format(
-    name: str,
-    value: str,
-    max_age_s: int | None,
-    expires: datetime | None,
-    attributes: dict[str, Any],
-) -> str:
-    parts = [f"{name}={value}" if value else f'{name}=""']
-    if max_age_s is not None:
-        parts.append(f"Max-Age={max_age_s}")
-    if expires is not None:
-        parts.append(f"expires={expires:%a, %d %b %Y %H:%M:%S GMT}")
-    for key, setting in attributes.items():
-        spelled = key.replace("_", "-").lower()
-        if spelled in ("secure", "httponly", "partitioned"):
-            if setting:
-                parts.append({"httponly": "HttpOnly"}.get(spelled, spelled.capitalize()))
-        elif spelled == "expires-days":
-            moment = datetime.now(UTC) + timedelta(days=float(setting))
-            parts.append(f"expires={moment:%a, %d %b %Y %H:%M:%S GMT}")
-        elif setting:
-            parts.append(f"{_SPELLING.get(spelled, spelled.capitalize())}={setting}")
-    return "; ".join(parts)
-
-
-_SPELLING = {"samesite": "SameSite", "max-age": "Max-Age", "domain": "Domain", "path": "Path"}
-
-
 def cookies_of(request: Request) -> dict[str, list[str]]:
-    """All cookies by name; a name may come several times (from several paths).
-
-    Lenient, since browsers and robots send the oddest things: a part without
-    ``=`` is skipped, quotes around a value are taken off.
-    """
-    found: dict[str, list[str]] = {}
-    for header in request.headers.getlist("cookie"):
-        for part in header.split(";"):
-            name, separator, value = part.strip().partition("=")
-            if separator:
-                if len(value) >= 2 and value[0] == value[-1] == '"':
-                    value = value[1:-1]
-                found.setdefault(name, []).append(value)
-    return found
+    """All cookies of a request by name; a name may come several times (from several paths)."""
+    return parse_cookies(request.headers.getlist("cookie"))

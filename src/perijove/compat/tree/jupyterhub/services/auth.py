@@ -5,5 +5,7 @@ from perijove.hubauth.handlers import (
     HubAuthenticated,
     HubOAuthCallbackHandler,
     HubOAuthenticated,
+    UserNotAllowed,
 )
 from perijove.hubauth.hub_oauth import HubOAuth
+from perijove.hubauth.scopes import check_scopes
