@@ -5,16 +5,15 @@ form or JSON), ``staff`` (needs a further scope), ``open`` (public), ``whoever``
 (strangers too, where they are let through).
 """
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 
 import uvicorn
 from fake_hub import SERVER_TOKEN
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from flask import Flask, jsonify
 from flask import request as flask_request
 from starlette.applications import Starlette
@@ -24,10 +23,9 @@ from werkzeug.serving import make_server
 
 from perijove.hubauth import flask as flask_face
 from perijove.hubauth import starlette as starlette_face
-from perijove.hubauth.asgi import VISITOR, HubAuthMiddleware
+from perijove.hubauth.asgi import HubAuthMiddleware
 from perijove.hubauth.gate import HubGate
 from perijove.hubauth.settings import HubAuthSettings
-from perijove.hubauth.wsgi import HubAuthMiddleware as WsgiMiddleware
 
 BASE = "/services/svc/"
 SCOPE = "access:services!service=svc"
@@ -50,7 +48,7 @@ def settings_for(hub_port: int, **changes: Any) -> HubAuthSettings:
 
 def gate_for(hub_port: int, **changes: Any) -> HubGate:
     """The service's gate."""
-    return HubGate(settings_for(hub_port, **changes), public=PUBLIC)
+    return HubGate(settings_for(hub_port, **changes), public=PUBLIC, cookie_secret=b"s" * 32)
 
 
 def starlette_app(gate: HubGate, **options: Any) -> Any:
@@ -87,31 +85,33 @@ def starlette_app(gate: HubGate, **options: Any) -> Any:
 
 def fastapi_app(gate: HubGate, **options: Any) -> Any:
     """FastAPI, with dependencies."""
-    app = FastAPI(root_path=BASE.rstrip("/"))
+    app = FastAPI()
     app.add_middleware(HubAuthMiddleware, gate=gate, **options)
+    pages = APIRouter(prefix=BASE.rstrip("/"))
     user_of = Annotated[dict[str, Any], Depends(starlette_face.current_user)]
     anybody = Annotated[dict[str, Any] | None, Depends(starlette_face.optional_user)]
     staff_of = Annotated[dict[str, Any], Depends(starlette_face.require_scopes(STAFF))]
 
-    @app.get("/")
+    @pages.get("/")
     def page(user: user_of, xsrf: Annotated[str, Depends(starlette_face.xsrf_token)]) -> Any:
         return {"name": user["name"], "xsrf": xsrf}
 
-    @app.post("/post")
+    @pages.post("/post")
     async def post(request: Request, user: user_of) -> Any:
         form = await request.form()
         sizes = {k: v if isinstance(v, str) else len(await v.read()) for k, v in form.items()}
         return {"posted": user["name"], "form": sizes}
 
-    @app.get("/staff")
+    @pages.get("/staff")
     def staff(user: staff_of) -> Any:
         return user["name"]
 
-    @app.get("/open")
-    @app.get("/whoever")
+    @pages.get("/open")
+    @pages.get("/whoever")
     def whoever(user: anybody) -> Any:
         return user and user["name"]
 
+    app.include_router(pages)
     return app
 
 
@@ -178,7 +178,7 @@ def serve_wsgi(app: Any, port: int) -> AbstractContextManager[None]:
     @contextmanager
     def run() -> Any:
         server = make_server("127.0.0.1", port, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield
         server.shutdown()
@@ -195,24 +195,3 @@ FACES: dict[str, Face] = {
     "fastapi": (fastapi_app, serve_asgi),
     "flask": (flask_app, serve_wsgi),
 }
-
-
-async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:
-    """An application without a framework, for tests of the middleware itself."""
-    if scope["type"] == "lifespan":
-        return
-    visitor = scope[VISITOR]
-    body = json.dumps(visitor.user and visitor.user["name"]).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": body})
-
-
-def bare_wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """The same for WSGI: answers with the body it was sent."""
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    return [environ["wsgi.input"].read()]
-
-
-def guarded_wsgi(gate: HubGate) -> WsgiMiddleware:
-    """``bare_wsgi`` behind the middleware."""
-    return WsgiMiddleware(bare_wsgi, gate)

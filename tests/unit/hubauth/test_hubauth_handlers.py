@@ -16,8 +16,10 @@ from perijove.hubauth.handlers import (
     HubAuthenticated,
     HubOAuthCallbackHandler,
     HubOAuthenticated,
+    UserNotAllowed,
 )
 from perijove.hubauth.hub_oauth import HubOAuth
+from perijove.hubauth.oauth import challenge_of
 
 HUB_PORT, SERVICE_PORT = free_ports(2)
 SCOPES = {"access:services!service=svc"}
@@ -260,3 +262,52 @@ async def test_old_rules_decide_only_when_there_are_no_scopes(service: HubOAuth)
     assert allowed(name="bot", kind="service")
     assert not allowed(name="j", groups=["other"], admin=False)
     assert not allowed(name="grace", kind="service")
+
+
+async def test_a_subclass_may_refuse_by_raising_as_services_do(
+    browser: Browser, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handler: Page, model: dict[str, object]) -> None:
+        raise UserNotAllowed(model)
+
+    monkeypatch.setattr(Page, "check_hub_user", refuse)
+    hub.add_token("t7", "heidi", list(SCOPES))
+    reply = await asyncio.to_thread(browser.get, BASE, headers={"Authorization": "token t7"})
+    assert reply.status_code == 403
+
+
+async def test_everybody_enters_only_where_no_rule_of_any_kind_is_set(service: HubOAuth) -> None:
+    handler = Page.__new__(Page)
+    assert not handler.allow_all
+    service.access_scopes = set()
+    assert handler.hub_scopes is None
+    assert handler.allow_all
+    handler.hub_users = set()
+    assert not handler.allow_all
+
+
+async def test_a_round_may_carry_a_verifier(service: HubOAuth) -> None:
+    verifier, challenge, method = service.generate_pkce_code_challenge()
+    assert (challenge_of(verifier), method) == (challenge, "S256")
+    with pytest.raises(ValueError, match="plain"):
+        service.generate_pkce_code_challenge("plain")
+    state = service.generate_state(f"{BASE}x", code_verifier=verifier)
+    assert service.get_code_verifier(state) == verifier
+    service.clear_oauth_state(state)
+    known = service.states.get(state)
+    assert known is not None
+    assert not known.fresh
+
+
+async def test_names_of_older_versions_still_work_or_say_what_to_use(service: HubOAuth) -> None:
+    with pytest.warns(DeprecationWarning, match="cache_max_age"):
+        service.cookie_cache_max_age = 7
+    assert service.cache_max_age == service.identities.max_age_s == 7
+    with pytest.warns(DeprecationWarning, match="access_scopes"):
+        assert service.oauth_scopes == SCOPES
+    with pytest.raises(RuntimeError, match="HubOAuth"):
+        service.user_for_cookie("x")
+    assert service.check_scopes("access:services!service=svc", {"scopes": list(SCOPES)}) == SCOPES
+    service.identities.remember("t", "", {"name": "x"})
+    service.cache.clear()
+    assert len(service.cache) == 0
