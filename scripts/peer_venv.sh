@@ -5,6 +5,8 @@
 #   scripts/peer_venv.sh 5.5.1 /some/dir  -> /some/dir/bin/...
 #   scripts/peer_venv.sh --proxy          -> .cache/peers/node_modules/.bin/configurable-http-proxy
 #                                            (with Node.js in .cache/peers/node/bin where the machine has none)
+#   scripts/peer_venv.sh --clients        -> .cache/peers/clients and .cache/peers/authlib: services and an OAuth
+#                                            client as other people run them (requirements/clients.txt, authlib.txt)
 #
 # A finished environment is left alone; delete its folder to build it again. Prints the path on success.
 set -eu
@@ -12,7 +14,7 @@ set -eu
 peers=$cache/peers
 
 if [ $# -lt 1 ]; then
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 
@@ -33,12 +35,31 @@ if [ "$1" = --proxy ]; then
     exit 0
 fi
 
+if [ "$1" = --clients ]; then
+    for name in clients authlib; do
+        sum=$(cksum <"$root/requirements/$name.txt")
+        if [ "$(cat "$peers/$name/.ready" 2>/dev/null)" != "$sum" ]; then
+            make_venv "$peers/$name"
+            "$peers/$name/bin/python" -m pip install -qq --disable-pip-version-check \
+                -r "$root/requirements/$name.txt" >&2
+            echo "$sum" >"$peers/$name/.ready"
+        fi
+        echo "$peers/$name"
+    done
+    exit 0
+fi
+
 version=$1
 dir=${2:-$peers/jupyterhub-$version}
+case $version in
+# Nobody tests the 4 series with new libraries any more: these are known to work with it.
+4.*) with="jupyterlab==4.6.6 jupyter_server==2.21.1 ipykernel==7.4.0 tornado==6.6.1 traitlets==5.16.1 sqlalchemy==2.1.9" ;;
+*) with="jupyterlab ipykernel" ;;
+esac
 if [ ! -e "$dir/.ready-$version" ]; then
     make_venv "$dir"
-    "$dir/bin/python" -m pip install -qq --disable-pip-version-check \
-        "jupyterhub==$version" jupyterlab ipykernel >&2
+    # shellcheck disable=SC2086
+    "$dir/bin/python" -m pip install -qq --disable-pip-version-check "jupyterhub==$version" $with >&2
     touch "$dir/.ready-$version"
 fi
 echo "$dir"

@@ -74,9 +74,9 @@ if [ -z "${SKIP_SETUP:-}" ]; then
         set_up_packages
     fi
     if wants hub || wants real; then
-        "$root/scripts/peer_venv.sh" 6.1.1 >/dev/null
-        "$root/scripts/peer_venv.sh" 5.5.4 >/dev/null
-        "$root/scripts/peer_venv.sh" --proxy >/dev/null
+        for peer in 6.1.1 5.5.4 4.1.6 --proxy --clients; do
+            "$root/scripts/peer_venv.sh" $peer >/dev/null
+        done
     fi
 fi
 if wants unit || wants hub; then
@@ -131,7 +131,7 @@ if wants hub; then run hub 480 pytest -q -n 2 --dist loadfile -m slow; fi
 if wants conformance; then run conformance 600 scripts/conformance.sh; fi
 if wants real; then
     run real-perijove 120 scripts/conformance.sh --real "$venv/bin/perijove singleuser"
-    for version in 6.1.1 5.5.4; do
+    for version in 6.1.1 5.5.4 4.1.6; do
         run "real-jupyterhub-$version" 120 \
             scripts/conformance.sh --real "$peers/jupyterhub-$version/bin/jupyterhub-singleuser"
     done

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from harness import HubProcess, free_port, hidden_field, wait_for
+from harness import HubProcess, free_port, wait_for
+from people import Visitor
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -35,37 +36,6 @@ def example_hub(name: str, directory: Path, **environment: str) -> HubProcess:
         f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{hub.proxy_port}",
     ]
     return hub
-
-
-class Visit:
-    """A browser that fills in the hub's forms."""
-
-    def __init__(self, hub: HubProcess, name: str) -> None:
-        self.client = httpx.Client(follow_redirects=True, timeout=60, trust_env=False)
-        self.hub, self.name = hub, name
-        self.confirmed: list[str] = []
-
-    def open(self, url: str) -> httpx.Response:
-        """A page, after signing in and agreeing where the hub asks for it."""
-        page = self.client.get(url)
-        if page.url.path == "/hub/login":
-            data = {
-                "username": self.name,
-                "password": PASSWORD,
-                "_xsrf": hidden_field(page.text, "_xsrf"),
-            }
-            page = self.client.post(str(page.url), data=data)
-        if page.url.path == "/hub/api/oauth2/authorize" and page.status_code == 200:
-            self.confirmed.append(page.text)
-            scopes = re.findall(r'name="scopes"[^>]*value="([^"]*)"', page.text)
-            data = {"_xsrf": hidden_field(page.text, "_xsrf"), "scopes": scopes}
-            page = self.client.post(str(page.url), data=data, headers={"Referer": str(page.url)})
-        return page
-
-    def send_form(self, page: httpx.Response, action: str, **fields: str) -> httpx.Response:
-        """Send the form of a page."""
-        proof = {"_xsrf": hidden_field(page.text, "_xsrf")} if "_xsrf" in page.text else {}
-        return self.client.post(str(page.url.join(action)), data={**fields, **proof})
 
 
 @pytest.fixture
@@ -116,7 +86,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def sign_out(visit: Visit, page: httpx.Response) -> None:
+def sign_out(visit: Visitor, page: httpx.Response) -> None:
     """Follow the page's link, and confirm where the hub asks."""
     link = re.search(r'href="([^"]*logout)"', page.text)
     assert link is not None
@@ -129,7 +99,7 @@ def test_the_fastapi_service_knows_its_visitor_in_page_form_api_and_websocket_an
 ) -> None:
     notes = f"{fastapi_hub.origin}/services/notes/"
     wait_for("the service", lambda: answers(f"{notes}health"))
-    ada = Visit(fastapi_hub, "ada")
+    ada = Visitor(fastapi_hub, "ada", PASSWORD)
     page = ada.open(notes)
     assert (page.status_code, "Notes of ada" in page.text) == (200, True), page.text[:500]
     assert ada.confirmed, "the hub did not ask whether ada agrees"
@@ -156,7 +126,7 @@ def test_the_fastapi_service_knows_its_visitor_in_page_form_api_and_websocket_an
     sign_out(ada, page)
     assert ada.client.get(notes).url.path == "/hub/login"
 
-    refused = Visit(fastapi_hub, "eve").open(notes)
+    refused = Visitor(fastapi_hub, "eve", PASSWORD).open(notes)
     assert refused.status_code == 403
     assert urlsplit(str(refused.url)).path == "/hub/api/oauth2/authorize"
     program = {"Accept": "application/json"}
@@ -168,7 +138,7 @@ def test_the_flask_service_gives_badges_and_shows_the_list_to_its_keepers(
 ) -> None:
     badge = f"{flask_hub.origin}/services/badge/"
     wait_for("the service", lambda: answers(badge))
-    ada, grace = Visit(flask_hub, "ada"), Visit(flask_hub, "grace")
+    ada, grace = Visitor(flask_hub, "ada", PASSWORD), Visitor(flask_hub, "grace", PASSWORD)
     page = ada.open(badge)
     assert "<h1>ada</h1>" in page.text
     assert "You have a badge" in ada.send_form(page, "take").text
@@ -176,7 +146,7 @@ def test_the_flask_service_gives_badges_and_shows_the_list_to_its_keepers(
     assert "See who has a badge" in grace.confirmed[0]
     assert grace.client.get(f"{badge}list").json() == ["ada"]
     assert ada.client.get(f"{badge}list").status_code == 403
-    assert Visit(flask_hub, "eve").open(badge).status_code == 403
+    assert Visitor(flask_hub, "eve", PASSWORD).open(badge).status_code == 403
     sign_out(ada, page)
     assert ada.client.get(badge).url.path == "/hub/login"
     assert grace.client.get(badge).status_code == 200
@@ -186,12 +156,12 @@ def test_a_standard_oauth_client_signs_people_in_until_they_sign_out_there_or_at
     external: tuple[HubProcess, Any],
 ) -> None:
     hub, app = external
-    ada = Visit(hub, "ada")
+    ada = Visitor(hub, "ada", PASSWORD)
     page = ada.open(app)
     assert (str(page.url), "Reports for ada" in page.text) == (f"{app}/", True), page.text[:500]
     assert ada.confirmed, "the hub did not ask whether ada agrees"
     assert "Reports for ada" in ada.client.get(app).text
-    assert Visit(hub, "eve").open(app).status_code == 403
+    assert Visitor(hub, "eve", PASSWORD).open(app).status_code == 403
 
     hub_page = ada.client.get(f"{hub.origin}/hub/home")
     assert hub_page.url.path == "/hub/home"
