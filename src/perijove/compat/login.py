@@ -7,7 +7,6 @@ are for authenticators that put their own classes there.
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import Response
 from tornado.web import HTTPError
 
 from perijove.compat.base import BaseHandler, error_words
@@ -16,8 +15,7 @@ from perijove.kit.aio import maybe_await
 from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import PluginUser
 from perijove.plugins.failures import as_hub_error
-from perijove.web.call import Call
-from perijove.web.pages.page import render
+from perijove.web.pages.confirm import ask_to_sign_out, needs_click
 from perijove.web.pages.signing import EXPIRED, WRONG, checked, with_next
 from perijove.web.xsrf import is_navigation
 
@@ -151,24 +149,13 @@ class LogoutHandler(BaseHandler):
             self.redirect(self.settings["login_url"], permanent=False)
 
     async def get(self) -> None:
-        """Sign out; a link on another site has to be confirmed."""
-        if self.current_user and self.request.headers.get("Sec-Fetch-Site") == "cross-site":
-            await self.answer_with(_confirm)
+        """Sign out; a link on a page of somebody else has to be confirmed."""
+        if self.current_user and needs_click(self.call):
+            await self.answer_with(ask_to_sign_out)
             return
         await self.default_handle_logout()
         await maybe_await(self.handle_logout())
         await maybe_await(self.render_logout_page())
-
-
-async def _confirm(call: Call) -> Response:
-    return await render(
-        call,
-        "confirm.html",
-        confirm_heading="Sign out?",
-        confirm_message="Another site sent you here.",
-        confirm_url=call.request.url.path,
-        confirm_label="Sign out",
-    )
 
 
 # What ``Authenticator.get_handlers`` gives; the room of plug-ins cannot know this one.

@@ -78,12 +78,19 @@ class IdentityCache:
 class Identities:
     """Who holds which token: the cache, the hub behind it, one request per question.
 
-    While the hub cannot be reached (it restarts, say) an answer may be up to
-    twice ``max_age_s`` old: nothing can be revoked at a hub that is down.
+    While the hub cannot be reached (it restarts, say) an answer may be older, up
+    to ``outage_age_s`` (default: twice ``max_age_s``): nothing can be revoked at a
+    hub that is down.
     """
 
-    def __init__(self, max_age_s: float, cache: IdentityCache | None = None) -> None:
+    def __init__(
+        self,
+        max_age_s: float,
+        cache: IdentityCache | None = None,
+        outage_age_s: float | None = None,
+    ) -> None:
         self.max_age_s = max_age_s
+        self._outage_age_s = outage_age_s
         self.cache = cache if cache is not None else IdentityCache()
         self._flight = SingleFlight()
         self._asking: dict[str, Future[UserModel | None]] = {}
@@ -104,7 +111,8 @@ class Identities:
     def fall_back(self, token: str, session_id: str) -> CachedAnswer | None:
         """The answer that may stand in while the hub is unreachable."""
         answer = self.cache.get(cache_key(session_id, token))
-        return answer if answer is not None and answer.age_s < 2 * self.max_age_s else None
+        limit = 2 * self.max_age_s if self._outage_age_s is None else self._outage_age_s
+        return answer if answer is not None and answer.age_s < limit else None
 
     async def identify(
         self,

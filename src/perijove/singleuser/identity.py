@@ -1,5 +1,6 @@
 """Who visits this server, and may they: Jupyter Server's identity provider, answered by the hub."""
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,16 +9,57 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
-from traitlets import Bool, Instance, List, Type, Unicode, default
+from traitlets import Bool, Instance, Integer, List, Type, Unicode, default
 
 from perijove.hubauth import browser, xsrf
 from perijove.hubauth.client import HubError
 from perijove.hubauth.configurable import http_error
 from perijove.hubauth.handlers import refuse_background_requests, refuse_known_visitors
 from perijove.hubauth.hub_oauth import HubOAuth
+from perijove.hubauth.identity import Identities, UserModel
 from perijove.hubauth.oauth import safe_next
 from perijove.hubauth.settings import callback_route
 from perijove.singleuser.sockets import OpenSockets
+
+GUEST_MAX_AGE_S = 5.0
+"""Guests come by a share that may be taken back at any moment; for so long one still counts."""
+
+
+OUTAGE_AGE_S = 600.0
+"""For so long people go on working while the hub gives no answer."""
+
+
+class ServerHubOAuth(HubOAuth):
+    """Asks the hub about guests of this server more often than about its owner."""
+
+    cache_max_age = Integer(30, help="Seconds that the hub's answers are cached.").tag(config=True)
+    owner = Unicode(help="Who this server belongs to.")
+
+    @default("owner")
+    def _default_owner(self) -> str:
+        return os.environ.get("JUPYTERHUB_USER", "")
+
+    @default("identities")
+    def _default_identities(self) -> Identities:
+        return Identities(float(self.cache_max_age), outage_age_s=OUTAGE_AGE_S)
+
+    async def identify(
+        self, token: str, session_id: str = "", max_age_s: float | None = None
+    ) -> UserModel | None:
+        """Who holds ``token``; None when the hub does not know it. Raises HubError."""
+        model = await super().identify(token, session_id, max_age_s)
+        if model is None or model["name"] == self.owner:
+            return model
+        return await super().identify(token, session_id, GUEST_MAX_AGE_S)
+
+    def identify_blocking(
+        self, token: str, session_id: str = "", max_age_s: float | None = None
+    ) -> UserModel | None:
+        """As ``identify``, but waiting. Raises HubError."""
+        model = super().identify_blocking(token, session_id, max_age_s)
+        if model is None or model["name"] == self.owner:
+            return model
+        return super().identify_blocking(token, session_id, GUEST_MAX_AGE_S)
 
 
 @dataclass
@@ -83,7 +125,7 @@ class HubIdentityProvider(IdentityProvider):
 
     @default("hub_auth")
     def _default_hub_auth(self) -> HubOAuth:
-        return HubOAuth.instance(parent=self.parent)
+        return ServerHubOAuth.instance(parent=self.parent)
 
     @default("sockets")
     def _default_sockets(self) -> OpenSockets:

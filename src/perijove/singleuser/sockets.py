@@ -16,7 +16,7 @@ from tornado.websocket import WebSocketHandler
 from perijove.hubauth.client import HubError
 from perijove.hubauth.identity import UserModel
 
-CHECK_EVERY_S = 60.0
+CHECK_EVERY_S = 5.0
 CLOSE_CODE = 1008
 """Policy violation (RFC 6455 section 7.4.1)."""
 

@@ -18,6 +18,7 @@ from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.caller import Caller
 from perijove.web.next_url import checked_next
+from perijove.web.pages.confirm import ask_to_sign_out, needs_click
 from perijove.web.pages.page import check_form, look, open_page, page_user, render
 from perijove.web.xsrf import is_navigation
 
@@ -202,15 +203,8 @@ async def sign_out(call: Call) -> Response:
     await look(call)
     rooms = call.rooms
     caller = call.caller
-    if caller.known and call.request.headers.get("sec-fetch-site") == "cross-site":
-        return await render(
-            call,
-            "confirm.html",
-            confirm_heading="Sign out?",
-            confirm_message="Another site sent you here.",
-            confirm_url=call.request.url.path,
-            confirm_label="Sign out",
-        )
+    if caller.known and needs_click(call):
+        return await ask_to_sign_out(call)
     began = time.perf_counter()
     if caller.user is not None and caller.signed_in is not None:
         if rooms.settings.servers.shutdown_on_logout:

@@ -21,6 +21,7 @@ from perijove.web.api.servers import named_limit
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.freshness import identify, require_fresh
+from perijove.web.pages.confirm import ask, needs_click
 from perijove.web.pages.page import PageSpawner, PageUser, look, page, render, to_login, xsrf_for
 from perijove.web.pages.signing import checked, next_url
 from perijove.web.views import as_json
@@ -78,33 +79,20 @@ async def show_spawn(call: Call) -> Response:
         return _pending_redirect(call, detail.user.name, name)
     port = _port(call, detail, name, server)
     query = _query_options(call)
-    foreign = call.request.headers.get("sec-fetch-site") == "cross-site"
+    foreign = needs_click(call)
     if query:
         try:
             options = await port.options_from_query(query)
         except PluginError as error:
             return await _form(call, detail, server, port, error)
         if foreign:
-            return await _confirm(call)
+            return await ask(call, "Start the server?", "Start")
         return await _start(call, detail, name, options)
     if await port.options_form(call.request):
         return await _form(call, detail, server, port)
     if foreign:
-        return await _confirm(call)
+        return await ask(call, "Start the server?", "Start")
     return await _start(call, detail, name, KEEP)
-
-
-async def _confirm(call: Call) -> Response:
-    """A link on another site may not start a server without a click here."""
-    query = f"?{call.request.url.query}" if call.request.url.query else ""
-    return await render(
-        call,
-        "confirm.html",
-        confirm_heading="Start the server?",
-        confirm_message="A link on another site asks for it.",
-        confirm_url=f"{call.request.url.path}{query}",
-        confirm_label="Start",
-    )
 
 
 def _query_options(call: Call) -> dict[str, list[str]]:

@@ -1,0 +1,133 @@
+"""Two people, two servers, one service, a browser for each; on one domain and on many."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from harness import wait_for
+from playwright.sync_api import Browser, Page, expect
+from two_people import LIMIT_MS, SECRET, House, Person, build
+
+from perijove.wire.requests import ShareRequest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+REVOKED_WITHIN_S = 10
+SIGNED_OUT_WITHIN_S = 5
+
+ASK_STATUS = """async (base) => {
+    const proof = document.cookie.match(/_xsrf=([^;]+)/);
+    const headers = {"X-XSRFToken": proof ? proof[1] : ""};
+    return (await fetch(base + "api/status", {headers})).status;
+}"""
+
+
+@pytest.fixture(scope="module", params=["one domain", "subdomains"])
+def house(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    made = build(tmp_path_factory.mktemp("house"), request.param == "subdomains")
+    try:
+        for name in ("ada", "mallory"):
+            made.start(name)
+        yield made
+    finally:
+        made.hub.end()
+
+
+@pytest.fixture
+def ada(house: House, browser: Browser) -> Iterator[Person]:
+    person = Person(house, browser, "ada").sign_in()
+    yield person
+    person.context.close()
+
+
+@pytest.fixture
+def mallory(house: House, browser: Browser) -> Iterator[Person]:
+    person = Person(house, browser, "mallory").sign_in()
+    yield person
+    person.context.close()
+
+
+def light_page(house: House, visitor: Person) -> Page:
+    """A page of ada's server for scripts: an error page, by way of signing in; Lab takes longer."""
+    return visitor.open(f"{house.server('ada')}login?next=/user/ada/no-such-page")
+
+
+def status_of(page: Page, url: str) -> int:
+    """The status of a page that is gone to."""
+    reply = page.goto(url, timeout=LIMIT_MS)
+    assert reply is not None
+    return reply.status
+
+
+def test_each_sees_only_their_own_server_and_name(
+    house: House, ada: Person, mallory: Person
+) -> None:
+    lab = ada.open(house.server("ada"))
+    expect(lab).to_have_title(re.compile("JupyterLab"), timeout=LIMIT_MS)
+    expect(lab.get_by_text("secret.txt")).to_be_visible(timeout=LIMIT_MS)
+    theirs = mallory.open(house.server("mallory"))
+    expect(theirs.locator("h1")).to_have_text("Server of mallory, seen by mallory")
+
+    assert status_of(mallory.context.new_page(), house.server("ada") + "lab") in {403, 404}
+    assert status_of(ada.context.new_page(), house.server("mallory")) in {403, 404}
+
+    expect(ada.open(house.notes).locator("h1")).to_have_text("Notes of ada")
+    page = mallory.open(house.notes)
+    expect(page.locator("h1")).to_have_text("Notes of mallory")
+    page.fill("input[name=text]", "mine")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.locator("input[name=text]")).to_have_value("mine")
+    expect(ada.open(house.notes).locator("input[name=text]")).to_have_value("")
+
+
+def test_sharing_by_link_works_and_ends_when_it_is_revoked(
+    house: House, ada: Person, mallory: Person
+) -> None:
+    code = house.hub.client.create_share_code("ada", "")
+    guest = mallory.open(f"{house.origin}/hub/accept-share?code={code.code}")
+    guest.locator("form [type=submit]").click()
+    guest.wait_for_load_state()
+    light = light_page(house, mallory)
+    assert light.evaluate(ASK_STATUS, house.server("ada")) == 200
+
+    house.hub.client.revoke_share("ada", "", ShareRequest(user="mallory"))
+    wait_for(
+        "the end of mallory's requests",
+        lambda: light.evaluate(ASK_STATUS, house.server("ada")) == 403,
+        REVOKED_WITHIN_S,
+    )
+    assert status_of(mallory.context.new_page(), house.server("ada") + "lab") in {403, 404}
+    again = mallory.open(f"{house.origin}/hub/accept-share?code={code.code}")
+    assert SECRET not in again.content()
+    own = light_page(house, ada)
+    assert own.evaluate(ASK_STATUS, house.server("ada")) == 200
+
+
+def test_signing_out_at_the_hub_ends_the_session_at_server_and_service(
+    house: House, ada: Person, browser: Browser
+) -> None:
+    light = light_page(house, ada)
+    notes = ada.open(house.notes)
+    expect(notes.locator("h1")).to_have_text("Notes of ada")
+    assert light.evaluate(ASK_STATUS, house.server("ada")) == 200
+    copied = ada.context.cookies()
+
+    ada.sign_out()
+
+    wait_for(
+        "the end of requests of an open page",
+        lambda: light.evaluate(ASK_STATUS, house.server("ada")) == 403,
+        SIGNED_OUT_WITHIN_S,
+    )
+    for page, url in ((light, house.server("ada") + "lab"), (notes, house.notes)):
+        page.goto(url)
+        page.wait_for_url(re.compile(r"/hub/login"))
+
+    thief = browser.new_context()
+    thief.add_cookies(copied)  # type: ignore[arg-type]
+    stolen = thief.new_page()
+    stolen.goto(f"{house.origin}/hub/home")
+    assert "/hub/login" in stolen.url
+    thief.close()
