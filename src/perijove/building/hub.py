@@ -32,8 +32,9 @@ class Built:
 
     async def prepare(self) -> None:
         """Make the database agree with the configuration. Raises ConfigError."""
-        specs = self.ground.settings.services.services
-        await self.people.registry.load(specs)
+        settings = self.ground.settings.services
+        specs = settings.services
+        await self.people.registry.load(specs, settings.service_tokens.values())
         await self.people.preparation.run()
         await self.people.registry.issue_credentials(specs)
         await self.people.clients.remove_strays()

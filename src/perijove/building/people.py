@@ -77,7 +77,7 @@ def make_people(ground: Ground, authenticator: AuthenticatorPort, cookie_name: s
         clients=Clients(database, bus),
         provider=Provider(database, validators),
         backchannel=Backchannel(database, validators, token_life_s=security.oauth_token_life_s),
-        registry=Registry(database, tokens, ground.addresses),
+        registry=Registry(database, tokens, ground.addresses, ground.lease.id),
         preparation=_preparation(ground, authenticator, users, tokens, grants),
     )
 

@@ -23,6 +23,7 @@ from perijove.servers.runner import Collaborators, Runner
 from perijove.servers.sweep import Sweep
 from perijove.services.environment import ServiceEnvironment
 from perijove.services.supervisor import Supervisor
+from perijove.services.tenure import Tenure
 from perijove.store import servers as server_rows
 from perijove.store import services as service_rows
 from perijove.telemetry import metrics
@@ -79,6 +80,7 @@ def make_servers(
     )
     authenticator, users = plugins.authenticator, people.users
     feed = ServerFeed(database, bus)
+    reconciler = Reconciler(plugins.proxy, _desired_source(ground, plugins))
     return Servers(
         holdings=holdings,
         prober=prober,
@@ -88,12 +90,14 @@ def make_servers(
         removals=Removals(database, factory, authenticator, users, launcher, commands, feed),
         progress=ProgressFeed(database, holdings, bus),
         feed=feed,
-        reconciler=Reconciler(plugins.proxy, _desired_source(ground, plugins)),
-        supervisor=_supervisor(ground, people, prober),
+        reconciler=reconciler,
+        supervisor=_supervisor(ground, people, prober, reconciler),
     )
 
 
-def _supervisor(ground: Ground, people: People, prober: Prober) -> Supervisor:
+def _supervisor(
+    ground: Ground, people: People, prober: Prober, reconciler: Reconciler
+) -> Supervisor:
     settings = ground.settings
     environment = ServiceEnvironment(
         settings.network,
@@ -101,11 +105,14 @@ def _supervisor(ground: Ground, people: People, prober: Prober) -> Supervisor:
         settings.security.cookie_options,
         settings.security.cookie_host_prefix_enabled,
     )
+    tenure = Tenure(ground.database, people.tokens, ground.addresses, ground.lease)
     return Supervisor(
         settings.services.services,
         people.registry,
+        tenure,
         environment,
         prober,
+        reconciler.check,
         make_service_certifier(ground.certificates),
     )
 

@@ -184,4 +184,6 @@ def read_tokens(option: str, tokens: Mapping[Any, Any]) -> dict[str, str]:
         check_token(label, token)
         if not isinstance(name, str) or not name:
             raise ConfigError(f"{label} must belong to a name, not to {name!r}")
+        if option == "service_tokens":
+            check_service_name(name)
     return dict(tokens)

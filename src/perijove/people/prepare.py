@@ -161,10 +161,7 @@ class Preparation:
             self._tokens.adopt_given(connection, secret, user)
         for secret, name in self._service_tokens.items():
             service = service_store.find(connection, name)
-            if service is None:
-                raise ConfigError(
-                    f"c.JupyterHub.service_tokens names the service {name!r}, which is not defined."
-                )
+            assert service is not None, "the registry makes every service that has a token"
             self._tokens.adopt_given(connection, secret, service)
 
     async def _introduce_everybody(self) -> None:

@@ -1,25 +1,23 @@
 """Which services there are: those of the configuration, and those made at run time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from perijove.domain.errors import ConfigError, Conflict, InvalidInput, MethodNotAllowed, NotFound
+from perijove.access.catalogue import INHERIT
+from perijove.domain.errors import Conflict, InvalidInput, MethodNotAllowed, NotFound
 from perijove.domain.routes import Route
 from perijove.domain.settings import ServiceSpec
-from perijove.domain.tokens import OAuthClient
 from perijove.domain.users import Service
-from perijove.kit.crypto import hash_token
-from perijove.kit.ids import new_token
 from perijove.people.texts import shown, storable
 from perijove.people.tokens import Tokens
 from perijove.people.users import ADMIN_ROLE
 from perijove.routes.addresses import Addresses
 from perijove.routes.desired import origin_of
+from perijove.services.rows import client_of, save_client, service_of, with_roles
 from perijove.store import oauth as oauth_rows
 from perijove.store import roles as role_rows
 from perijove.store import services as service_rows
@@ -28,21 +26,24 @@ from perijove.store.engine import Database
 
 log = logging.getLogger("perijove.services")
 
-STARTUP_NOTE = "generated at startup"
 ADDED_NOTE = "given with the service"
 
 
 class Registry:
-    """The services of this hub."""
+    """The services of this hub. ``replica`` is the one that speaks."""
 
-    def __init__(self, database: Database, tokens: Tokens, addresses: Addresses) -> None:
+    def __init__(
+        self, database: Database, tokens: Tokens, addresses: Addresses, replica: str
+    ) -> None:
         self._database = database
         self._tokens = tokens
         self._addresses = addresses
-        self.secrets: dict[str, str] = {}
+        self._replica = replica
 
-    async def load(self, specs: Sequence[ServiceSpec]) -> None:
+    async def load(self, specs: Sequence[ServiceSpec], also: Collection[str] = ()) -> None:
         """Make the database's services those of the configuration, run-time ones kept.
+
+        ``also`` are names that the configuration gives tokens to without defining them.
 
         A name belongs to the operator: a service made at run time gives way, with
         its tokens, since the configuration's roles would reach it otherwise. Runs
@@ -53,9 +54,11 @@ class Registry:
             oauth_rows.ensure_hub_client(connection)
             wanted = {spec.name for spec in specs}
             ended: list[int] = []
-            for service in service_rows.all_services(connection):
-                if service.from_config and service.name not in wanted:
-                    service_rows.remove(connection, service.id)
+            present = service_rows.all_services(connection)
+            implied = set(also) - wanted - {s.name for s in present if not s.from_config}
+            for service in present:
+                if service.from_config and service.name not in wanted | implied:
+                    ended += _remove(connection, service)
                 elif not service.from_config and service.name in wanted:
                     log.warning(
                         "The service %r made at run time gives way to the one of the configuration",
@@ -63,79 +66,45 @@ class Registry:
                     )
                     ended += _remove(connection, service)
             for spec in specs:
-                service_rows.save(connection, self._service_of(spec))
+                self._save(connection, spec)
+            for name in sorted(implied):
+                log.warning(
+                    "c.JupyterHub.service_tokens names the service %r, which is not defined in "
+                    "c.JupyterHub.services; it is made without anything but its token",
+                    name,
+                )
+                service_rows.save(connection, service_of(ServiceSpec(name)))
             return ended
 
         self._tokens.forget(await self._database.write(write))
 
-    @staticmethod
-    def _service_of(spec: ServiceSpec, *, from_config: bool = True) -> Service:
-        return Service(
-            id=0,
-            name=spec.name,
-            admin=spec.admin,
-            url=spec.url,
-            command=tuple(spec.command),
-            info=dict(spec.info),
-            display=spec.display,
-            from_config=from_config,
-            oauth_no_confirm=spec.oauth_no_confirm,
-            oauth_client_id=spec.client_id if spec.has_oauth else None,
-            oauth_client_allowed_scopes=tuple(spec.oauth_client_allowed_scopes),
-            cwd=spec.cwd,
-            environment=dict(spec.environment),
-            user=spec.user,
-            timeout_s=spec.timeout_s,
-        )
+    def _save(self, connection: Connection, spec: ServiceSpec) -> None:
+        """The service as configured here; but where it is says the replica that runs it."""
+        service = service_of(spec)
+        if spec.managed and service_rows.is_held_by_other(connection, spec.name, self._replica):
+            running = service_rows.find(connection, spec.name)
+            assert running is not None
+            service = replace(service, url=running.url)
+        service_rows.save(connection, service)
 
     async def issue_credentials(self, specs: Sequence[ServiceSpec]) -> None:
-        """Tokens and OAuth clients of the configuration's services. Raises ConfigError."""
+        """Tokens and OAuth clients of the configuration's services. Raises ConfigError.
+
+        What is made anew for each process of a managed service comes with ``take``.
+        """
 
         def write(connection: Connection) -> None:
             for spec in specs:
-                service = service_rows.find(connection, spec.name)
-                assert service is not None
-                secret = spec.api_token
-                if secret:
-                    self._tokens.adopt_given(connection, secret, service)
-                elif spec.managed:
-                    secret = new_token()
-                    self._tokens.create_now(
-                        connection, service, ("inherit",), note=STARTUP_NOTE, secret=secret
-                    )
-                if secret:
-                    self.secrets[spec.name] = secret
-                if spec.has_oauth:
-                    _part_with_client(connection, spec)
-                    oauth_rows.save_client(connection, self._client_of(spec, secret))
+                if spec.managed and not spec.api_token:
+                    continue
+                if spec.api_token:
+                    service = service_rows.find(connection, spec.name)
+                    assert service is not None
+                    self._tokens.adopt_given(connection, spec.api_token, service)
+                known = with_roles(connection, spec)
+                save_client(connection, self._addresses, known, spec.api_token)
 
         await self._database.write(write)
-
-    def _client_of(self, spec: ServiceSpec, secret: str) -> OAuthClient:
-        redirect = spec.oauth_redirect_uri
-        if not redirect and spec.url:
-            host = self._addresses.service_host(spec.name)
-            path = self._addresses.service_path(spec.name)
-            redirect = f"{self._addresses.origin_of(host)}{path}oauth_callback"
-        if not redirect:
-            raise ConfigError(
-                f"c.JupyterHub.services: the service {spec.name!r} signs people in (OAuth) but "
-                "has no url, so it needs oauth_redirect_uri."
-            )
-        if self._addresses.public_origin.startswith("https://") and not _is_private(redirect):
-            log.warning(
-                "Codes for the service %r go over an unencrypted connection: its "
-                "oauth_redirect_uri begins with http:// (RFC 9700, section 2.6)",
-                spec.name,
-            )
-        access = f"access:services!service={spec.name}"
-        return OAuthClient(
-            identifier=spec.client_id,
-            description=f"Service {spec.name}",
-            secret_hash=hash_token(secret) if secret else "",
-            redirect_uri=redirect,
-            allowed_scopes=tuple(dict.fromkeys([*spec.oauth_client_allowed_scopes, access])),
-        )
 
     async def all(self) -> list[Service]:
         """Every service."""
@@ -162,16 +131,6 @@ class Registry:
         names = await self._database.read(lambda c: role_rows.names_of(c, "service", [service.id]))
         return tuple(names.get(service.id, ()))
 
-    async def note_pid(self, name: str, pid: int | None) -> None:
-        """Remember the process of a managed service."""
-
-        def write(connection: Connection) -> None:
-            service = service_rows.find(connection, name)
-            if service is not None:
-                service_rows.set_pid(connection, service.id, pid)
-
-        await self._database.write(write)
-
     # -- at run time ------------------------------------------------------
     async def add(self, spec: ServiceSpec) -> Service:
         """A new external service, kept across restarts; it is checked already.
@@ -184,7 +143,7 @@ class Registry:
         def write(connection: Connection) -> tuple[Service, list[int]]:
             if service_rows.find(connection, spec.name) is not None:
                 raise Conflict(f"Service {shown([spec.name])} already exists")
-            service = service_rows.create(connection, self._service_of(spec, from_config=False))
+            service = service_rows.create(connection, service_of(spec, from_config=False))
             if spec.admin and (role := role_rows.find(connection, ADMIN_ROLE)) is not None:
                 role_rows.give(connection, "service", role.id, [service.id])
             ended = self._add_client(connection, spec) if spec.has_oauth else []
@@ -192,7 +151,7 @@ class Registry:
                 if self._tokens.find_now(connection, spec.api_token) is not None:
                     raise InvalidInput("api_token cannot be used; choose another one")
                 self._tokens.create_now(
-                    connection, service, ("inherit",), note=ADDED_NOTE, secret=spec.api_token
+                    connection, service, (INHERIT,), note=ADDED_NOTE, secret=spec.api_token
                 )
             return service, ended
 
@@ -215,7 +174,7 @@ class Registry:
             raise Conflict(f"The OAuth client {shown([spec.client_id])} already exists")
         # What an earlier service of that name left behind must not pass to this one.
         ended = oauth_rows.remove_clients(connection, [spec.client_id])
-        oauth_rows.save_client(connection, self._client_of(spec, spec.api_token))
+        oauth_rows.save_client(connection, client_of(self._addresses, spec, spec.api_token))
         return ended
 
     async def remove(self, name: str) -> Service:
@@ -247,24 +206,6 @@ class Registry:
             return None
         spec = self._addresses.service_spec(service.name)
         return Route(spec, origin_of(service.url), {"service": service.name})
-
-
-def _is_private(redirect_uri: str) -> bool:
-    """Whether nobody on the way can read what a browser carries to this URI."""
-    parts = urlsplit(redirect_uri)
-    return parts.scheme != "http" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
-
-
-def _part_with_client(connection: Connection, spec: ServiceSpec) -> None:
-    """An OAuth client belongs to one service: the operator's wins over those of run time."""
-    for other in service_rows.all_services(connection):
-        if other.oauth_client_id == spec.client_id and other.name != spec.name:
-            log.error(
-                "The service %r is no OAuth client any more: %r of the configuration has its id",
-                other.name,
-                spec.name,
-            )
-            service_rows.save(connection, replace(other, oauth_client_id=None))
 
 
 def _remove(connection: Connection, service: Service) -> list[int]:

@@ -3,10 +3,21 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from perijove.domain.users import Service
-from perijove.store.tables import services
+from perijove.store.dialect import utc_now
+from perijove.store.tables import replicas, services
 
 COLUMNS = (
     services.c.id,
@@ -98,7 +109,7 @@ def create(connection: Connection, service: Service) -> Service:
 
 
 def save(connection: Connection, service: Service) -> Service:
-    """``create``, or overwrite the service of the same name."""
+    """``create``, or overwrite the service of the same name: who runs it goes on doing so."""
     row = connection.execute(
         update(services)
         .where(services.c.name == service.name)
@@ -123,13 +134,56 @@ def _values(service: Service) -> dict[str, Any]:
         "environment": service.environment,
         "user": service.user,
         "timeout_s": service.timeout_s,
-        "pid": service.pid,
     }
 
 
-def set_pid(connection: Connection, service_id: int, pid: int | None) -> None:
-    """Remember the process of a managed service."""
-    connection.execute(update(services).where(services.c.id == service_id).values(pid=pid))
+_HELD = exists().where(replicas.c.id == services.c.lease_owner, replicas.c.lease_until > utc_now())
+"""The replica that runs the service lives."""
+
+
+def is_held_by_other(connection: Connection, name: str, replica: str) -> bool:
+    """Whether another living replica runs this managed service."""
+    statement = select(services.c.id).where(
+        services.c.name == name, services.c.lease_owner != replica, _HELD
+    )
+    return connection.execute(statement).first() is not None
+
+
+def take(connection: Connection, name: str, replica: str, *, alone: bool) -> bool:
+    """Make ``replica`` the one that runs this managed service; False if another living one does.
+
+    ``alone``: there can be no other, whatever the row says.
+    """
+    free = or_(services.c.lease_owner.is_(None), services.c.lease_owner == replica, ~_HELD)
+    statement = update(services).where(services.c.name == name).values(lease_owner=replica)
+    return connection.execute(statement if alone else statement.where(free)).rowcount == 1
+
+
+def process_of(connection: Connection, name: str) -> str:
+    """The mark of the process that a managed service was last known to run as; may be empty."""
+    return (
+        connection.execute(select(services.c.process).where(services.c.name == name)).scalar() or ""
+    )
+
+
+def set_process(
+    connection: Connection, name: str, replica: str, pid: int | None, mark: str
+) -> None:
+    """Remember the process of a managed service that this replica runs."""
+    connection.execute(
+        update(services)
+        .where(services.c.name == name, services.c.lease_owner == replica)
+        .values(pid=pid, process=mark)
+    )
+
+
+def release(connection: Connection, name: str, replica: str) -> None:
+    """This replica does not run the service any more."""
+    connection.execute(
+        update(services)
+        .where(services.c.name == name, services.c.lease_owner == replica)
+        .values(pid=None, process=None, lease_owner=None)
+    )
 
 
 def set_admin(connection: Connection, service_ids: Collection[int], admin: bool) -> None:

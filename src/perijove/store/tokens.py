@@ -176,6 +176,12 @@ def remove_of_service(connection: Connection, service_id: int) -> list[int]:
     return list(connection.execute(statement.returning(tokens.c.id)).scalars())
 
 
+def remove_noted(connection: Connection, service_id: int, note: str) -> list[int]:
+    """Delete a service's tokens that carry this note; their ids."""
+    statement = delete(tokens).where(tokens.c.service_id == service_id, tokens.c.note == note)
+    return list(connection.execute(statement.returning(tokens.c.id)).scalars())
+
+
 def remove_of_client(connection: Connection, user_id: int, client_id: str) -> list[int]:
     """Delete all tokens that a client holds for a person; their ids."""
     statement = delete(tokens).where(tokens.c.user_id == user_id, tokens.c.client_id == client_id)

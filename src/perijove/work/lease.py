@@ -33,7 +33,7 @@ def host_name() -> str:
 def process_mark(pid: int | None = None) -> str:
     """A mark of a process that is not used again: boot, pid and start time.
 
-    Empty when the process does not exist. Where /proc is missing, the pid alone.
+    Empty when the process does not exist or has ended. Where /proc is missing, the pid alone.
     """
     pid = os.getpid() if pid is None else pid
     try:
@@ -46,8 +46,8 @@ def process_mark(pid: int | None = None) -> str:
             return ""
         return f"{pid}"
     # The command in parentheses may hold blanks; the start time is field 22.
-    started = stat.rpartition(")")[2].split()[19]
-    return f"{boot}:{pid}:{started}"
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in ("Z", "X") else f"{boot}:{pid}:{fields[18]}"
 
 
 def _seconds() -> float:
@@ -56,7 +56,8 @@ def _seconds() -> float:
     return time.clock_gettime(clock)
 
 
-def _lives(mark: str) -> bool:
+def lives(mark: str) -> bool:
+    """Whether the process with this mark is alive on this machine."""
     parts = mark.split(":")
     pid = parts[1] if len(parts) == 3 else mark
     return pid.isdigit() and process_mark(int(pid)) == mark
@@ -89,7 +90,7 @@ class ReplicaLease:
 
         def announce(connection: Connection) -> None:
             for replica, process in leases.processes_on(connection, self.host).items():
-                if process == mark or not _lives(process):
+                if process == mark or not lives(process):
                     leases.resign(connection, replica)
             leases.expire(connection)
             leases.announce(connection, self.id, self.host, mark, TTL_S)

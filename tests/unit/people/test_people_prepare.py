@@ -92,9 +92,7 @@ async def test_definition_that_cannot_be_used_stops_the_start_and_says_why(
 async def test_failed_start_changes_nothing(house: House) -> None:
     good = {"name": "helpers", "scopes": ["proxy"], "users": ["ada"]}
     with pytest.raises(ConfigError):
-        await house.prepare(
-            roles(good), api_tokens={"a-good-long-token": "ada"}, service_tokens={"t" * 9: "no"}
-        )
+        await house.prepare(roles(good), api_tokens={"a-good-long-token": "ada", "short": "ada"})
     assert await house.users.find("ada") is None
     assert await house.database.read(lambda c: role_store.find(c, "helpers")) is None
 

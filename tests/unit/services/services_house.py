@@ -17,9 +17,11 @@ from perijove.routes.probe import Prober
 from perijove.services.environment import ServiceEnvironment
 from perijove.services.registry import Registry
 from perijove.services.supervisor import Supervisor
+from perijove.services.tenure import Tenure
 from perijove.store.engine import Database
 from perijove.store.schema import create_schema
 from perijove.work.bus import Bus
+from perijove.work.lease import ReplicaLease
 
 
 def network(**values: Any) -> NetworkSettings:
@@ -65,7 +67,7 @@ async def until(what: str, ask: Callable[[], Any], limit_s: float = 10) -> Any:
 class ServicesHouse:
     """A registry, and supervisors as tests want them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.database = Database(str(path))
         create_schema(self.database)
         self.clock, self.bus = RealClock(), Bus()
@@ -73,7 +75,10 @@ class ServicesHouse:
         grants = Grants(self.database, self.bus, self.clock, CATALOGUE)
         self.activity = Activity(self.database, self.clock, 30)
         self.tokens = Tokens(self.database, self.bus, self.clock, grants, self.activity)
-        self.registry = Registry(self.database, self.tokens, self.addresses)
+        self.lease = ReplicaLease(self.database, lambda: None)
+        self.registry = Registry(self.database, self.tokens, self.addresses, self.lease.id)
+        self.tenure = Tenure(self.database, self.tokens, self.addresses, self.lease)
+        self.route_checks = 0
         self.environment = ServiceEnvironment(network(), self.addresses)
         self.prober = Prober()
         self.supervisors: list[Supervisor] = []
@@ -85,11 +90,19 @@ class ServicesHouse:
 
     async def supervise(self, *specs: ServiceSpec) -> Supervisor:
         """Load and start these services."""
+        if not self.lease.trusted:
+            await self.lease.start()
         await self.load(*specs)
-        made = Supervisor(specs, self.registry, self.environment, self.prober)
+        made = Supervisor(
+            specs, self.registry, self.tenure, self.environment, self.prober, self.check_routes
+        )
         self.supervisors.append(made)
         await made.start()
         return made
+
+    async def check_routes(self) -> None:
+        """Count that routes were to be compared."""
+        self.route_checks += 1
 
     async def pid(self, name: str) -> int | None:
         """The process of a service, as people are told."""
@@ -101,6 +114,7 @@ class ServicesHouse:
         """End every service and close everything."""
         for supervisor in self.supervisors:
             await supervisor.close()
+        await self.lease.close()
         await self.prober.close()
         await self.activity.close()
         self.database.close()

@@ -1,7 +1,10 @@
 """Services of the configuration: their rows, tokens and OAuth clients."""
 
+import os
+
 import pytest
 from services_house import ServicesHouse
+from sqlalchemy import Connection
 
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import ServiceSpec
@@ -10,6 +13,7 @@ from perijove.kit.crypto import hash_token
 from perijove.routes.addresses import Addresses
 from perijove.services.registry import Registry
 from perijove.store import oauth as oauth_rows
+from perijove.store import roles as role_rows
 from perijove.store import services as service_rows
 
 TOKEN = "a-token-of-the-operator"
@@ -66,12 +70,88 @@ async def test_a_given_token_is_the_services_own_and_survives_restarts(
 
 
 async def test_a_managed_service_without_token_gets_one(services: ServicesHouse) -> None:
-    await services.load(ServiceSpec("one", command=("true",)), ServiceSpec("external"))
-    secret = services.registry.secrets["one"]
-    bearer = await services.tokens.resolve(secret)
+    spec = ServiceSpec("one", command=("true",), url="http://127.0.0.1:1")
+    await services.load(spec)
+    taken = await services.tenure.take(spec)
+    assert taken is not None
+    bearer = await services.tokens.resolve(taken.secret)
     assert bearer is not None
     assert bearer.token.note == "generated at startup"
-    assert set(services.registry.secrets) == {"one"}
+    assert len(taken.secret) >= 32
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    assert client.secret_hash == hash_token(taken.secret)
+
+
+async def test_tokens_of_earlier_processes_end_and_those_of_the_operator_stay(
+    services: ServicesHouse,
+) -> None:
+    generated = ServiceSpec("one", command=("true",))
+    given = ServiceSpec("two", command=("true",), api_token=TOKEN)
+    await services.load(generated, given)
+    first = await services.tenure.take(generated)
+    second = await services.tenure.take(generated)
+    assert first is not None
+    assert second is not None
+    assert await services.tokens.resolve(first.secret) is None
+    assert await services.tokens.resolve(second.secret) is not None
+    for _ in range(2):
+        taken = await services.tenure.take(given)
+        assert taken is not None
+        assert taken.secret == TOKEN
+    assert await services.tokens.resolve(TOKEN) is not None
+    assert TOKEN not in repr(taken)
+
+
+async def test_loading_again_does_not_disturb_a_service_that_runs(services: ServicesHouse) -> None:
+    spec = ServiceSpec("one", command=("true",), url="http://127.0.0.1:1")
+    await services.load(spec)
+    taken = await services.tenure.take(spec)
+    assert taken is not None
+    await services.tenure.note_process("one", os.getpid())
+    await services.load(spec)
+    assert await services.pid("one") == os.getpid()
+    assert await services.tokens.resolve(taken.secret) is not None
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    assert client.secret_hash == hash_token(taken.secret)
+
+
+async def test_a_token_for_a_service_that_is_not_defined_makes_it(
+    services: ServicesHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    await services.registry.load([], ["only-a-token"])
+    found = await services.registry.find("only-a-token")
+    assert found is not None
+    assert (found.from_config, found.url) == (True, "")
+    assert "'only-a-token', which is not defined" in caplog.text
+    await services.registry.load([])
+    assert await services.registry.find("only-a-token") is None
+
+
+async def test_old_roles_of_a_client_are_its_scopes(
+    services: ServicesHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    def roles(connection: Connection) -> None:
+        role_rows.save(connection, "reader", "", ("read:users!user", "list:groups"))
+
+    await services.database.write(roles)
+    address = {"url": "http://127.0.0.1:1", "api_token": TOKEN}
+    await services.load(ServiceSpec("one", oauth_roles=("reader",), **address))
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    own = "access:services!service=one"
+    assert client.allowed_scopes == ("read:users!user", "list:groups", own)
+    both = ServiceSpec(
+        "one", oauth_roles=("reader",), oauth_client_allowed_scopes=("proxy",), **address
+    )
+    await services.load(both)
+    client = await services.database.read(lambda c: oauth_rows.find_client(c, "service-one"))
+    assert client is not None
+    assert client.allowed_scopes == ("proxy", own)
+    assert "its oauth_roles do not count" in caplog.text
+    with pytest.raises(ConfigError, match=r"oauth_roles of 'one': there is no role 'raeder'"):
+        await services.load(ServiceSpec("one", oauth_roles=("raeder",), **address))
 
 
 async def test_a_token_cannot_belong_to_two(services: ServicesHouse) -> None:
@@ -123,7 +203,7 @@ async def test_a_client_on_an_unencrypted_address_is_warned_about(
     warned: bool,
 ) -> None:
     addresses = Addresses("/", public_url=public)
-    registry = Registry(services.database, services.tokens, addresses)
+    registry = Registry(services.database, services.tokens, addresses, "r1")
     spec = ServiceSpec("one", oauth_no_confirm=True, oauth_redirect_uri=redirect)
     await registry.load([spec])
     await registry.issue_credentials([spec])
@@ -145,9 +225,13 @@ async def test_a_removed_service_takes_its_tokens_along(services: ServicesHouse)
 
 async def test_the_process_of_a_service_is_remembered(services: ServicesHouse) -> None:
     await services.load(ServiceSpec("one", command=("true",)))
-    await services.registry.note_pid("one", 17)
+    await services.tenure.note_process("one", 17)
+    assert await services.pid("one") is None, "nobody has taken it"
+    spec = ServiceSpec("one", command=("true",))
+    await services.tenure.take(spec)
+    await services.tenure.note_process("one", 17)
     assert await services.pid("one") == 17
-    await services.registry.note_pid("one", None)
+    await services.tenure.note_process("one", None)
     assert await services.pid("one") is None
-    await services.registry.note_pid("unknown", 1)
+    await services.tenure.note_process("unknown", 1)
     assert await services.database.read(lambda c: service_rows.find(c, "unknown")) is None

@@ -15,8 +15,9 @@ from services_house import ServicesHouse, until
 from free_ports import free_ports
 from perijove.domain.errors import ConfigError, StoreUnavailable
 from perijove.domain.settings import ServiceSpec
+from perijove.services import process
 from perijove.services import supervisor as module
-from perijove.services.supervisor import Managed
+from perijove.services.process import Managed
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 STUBBORN = (
@@ -172,7 +173,7 @@ async def test_a_database_that_is_away_does_not_keep_a_service_down(
     async def away(name: str, pid: int | None) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(services.registry, "note_pid", away)
+    monkeypatch.setattr(services.tenure, "note_process", away)
     os.kill(first, signal.SIGKILL)
     managed = supervisor._managed["one"]
     await until("another process", lambda: managed.pid not in (None, first))
@@ -192,7 +193,7 @@ async def test_a_command_that_does_not_exist_stops_the_hub_with_one_sentence(
 async def test_an_unknown_user_stops_the_hub(
     services: ServicesHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(process.os, "geteuid", lambda: 0)
     with pytest.raises(ConfigError, match="'nobody-here', who does not exist"):
         await services.supervise(ServiceSpec("one", command=SLEEP, user="nobody-here"))
 
