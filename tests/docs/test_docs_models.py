@@ -26,6 +26,7 @@ PLAIN = {
 OWN = {
     *("InfoDetail", "OAuthProblem", "NoShare", "Message", "TokenList"),
     *("ServerEvent", "ServerSnapshot", "OAuthMetadata", "OAuthTokenState"),
+    "ServiceHealth",
 }
 """Models of answers whose fields the facts do not list, or that are tested by name elsewhere."""
 

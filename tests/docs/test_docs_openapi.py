@@ -37,6 +37,8 @@ OURS = {
     ("get", "/.well-known/oauth-authorization-server"),
     ("post", "/oauth2/introspect"),
     ("post", "/oauth2/revoke"),
+    ("patch", "/services/{name}"),
+    ("get", "/services/{name}/health"),
 }
 """What we offer besides."""
 

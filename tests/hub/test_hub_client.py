@@ -218,6 +218,9 @@ async def share_servers(do: Doing) -> None:
 async def keep_services(do: Doing) -> None:
     await do("add_service", "later", requests.ServiceRequest(info={"floor": 3}))
     assert (await do("service", "later")).info == {"floor": 3}
+    hidden = requests.ServiceRequest(display=False)
+    assert (await do("change_service", "later", hidden)).info == {"floor": 3}
+    assert (await do("service_health", "later")).answers is None
     assert set(await do("services")) == {"root", "web", "later"}
     await do("remove_service", "later")
     with pytest.raises(NotFound):

@@ -115,7 +115,9 @@ _TABLE: Final = (
     # -- services
     Operation("GET", "/services", ("list:services",), "services"),
     Operation("GET", _SERVICE, _SEE_SERVICE, "service"),
+    Operation("GET", f"{_SERVICE}/health", ("read:services",), "service"),
     Operation("POST", _SERVICE, ("admin:services",), "service"),
+    Operation("PATCH", _SERVICE, ("admin:services",), "service"),
     Operation("DELETE", _SERVICE, ("admin:services",), "service"),
     # -- shares
     Operation("GET", "/shares/{user}", ("read:shares",), "user"),

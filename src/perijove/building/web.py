@@ -95,6 +95,7 @@ def make_rooms(
         provider=people.provider,
         backchannel=people.backchannel,
         registry=people.registry,
+        supervisor=servers.supervisor,
         commands=servers.commands,
         removals=servers.removals,
         progress=servers.progress,

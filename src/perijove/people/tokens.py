@@ -358,6 +358,10 @@ class Tokens:
             await self._database.write(lambda c: token_store.remove(c, token_ids))
             self.forget(token_ids)
 
+    def changed(self, owner: User | Service) -> None:
+        """What is known of this owner changed: nobody is to answer for them from memory."""
+        self._bus.publish(Message(Topic.CREDENTIALS, tag_of(owner)))
+
     def forget(self, token_ids: Collection[int]) -> None:
         """These tokens changed or are gone: nobody is to answer for them from memory."""
         for token_id in token_ids:

@@ -7,6 +7,7 @@ whoever makes it cannot give it more than they hold.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,14 @@ def read_addition(name: str, wanted: Mapping[str, Any]) -> ServiceSpec:
     spec = ServiceSpec(name=name, **values)
     _check_oauth(spec)
     return spec
+
+
+def values_of(spec: ServiceSpec) -> dict[str, Any]:
+    """The values of a request that would make this service."""
+    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    for key in ("name", "timeout_s", "command", "api_token", "oauth_roles"):
+        del values[key]
+    return {key: value for key, value in values.items() if value != ""}
 
 
 def check_name(name: str) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +17,7 @@ from perijove.people.tokens import Tokens
 from perijove.people.users import ADMIN_ROLE
 from perijove.routes.addresses import Addresses
 from perijove.routes.desired import origin_of
-from perijove.services.rows import client_of, save_client, service_of, with_roles
+from perijove.services.rows import client_of, save_client, service_of, spec_of, with_roles
 from perijove.store import oauth as oauth_rows
 from perijove.store import roles as role_rows
 from perijove.store import services as service_rows
@@ -27,6 +27,14 @@ from perijove.store.engine import Database
 log = logging.getLogger("perijove.services")
 
 ADDED_NOTE = "given with the service"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A service that was added at run time: its row, and the ``spec`` that would make it."""
+
+    service: Service
+    spec: ServiceSpec
 
 
 class Registry:
@@ -148,11 +156,7 @@ class Registry:
                 role_rows.give(connection, "service", role.id, [service.id])
             ended = self._add_client(connection, spec) if spec.has_oauth else []
             if spec.api_token:
-                if self._tokens.find_now(connection, spec.api_token) is not None:
-                    raise InvalidInput("api_token cannot be used; choose another one")
-                self._tokens.create_now(
-                    connection, service, (INHERIT,), note=ADDED_NOTE, secret=spec.api_token
-                )
+                self._give_token(connection, service, spec.api_token)
             return service, ended
 
         try:
@@ -162,6 +166,63 @@ class Registry:
         self._tokens.forget(ended)
         log.info("Service %s was added", shown([spec.name]))
         return service
+
+    async def added(self, name: str) -> Added:
+        """A service that was added at run time, as it is now.
+
+        Raises NotFound, and MethodNotAllowed for services of the configuration.
+        """
+        if not storable(name):
+            raise NotFound
+
+        def read(connection: Connection) -> Added:
+            service = _added_now(connection, name)
+            client_id = service.oauth_client_id
+            client = oauth_rows.find_client(connection, client_id) if client_id else None
+            return Added(service, spec_of(self._addresses, service, client))
+
+        return await self._database.read(read)
+
+    async def change(self, before: Added, spec: ServiceSpec) -> Service:
+        """Make a service that was added at run time what ``spec`` says; it is checked already.
+
+        Without ``api_token`` its token stays, else the new one ends it. Raises NotFound,
+        Conflict when another service has the OAuth client, InvalidInput for a token in use.
+        """
+
+        def write(connection: Connection) -> tuple[Service, list[int]]:
+            present = _added_now(connection, spec.name)
+            service = service_rows.save(connection, service_of(spec, from_config=False))
+            role = role_rows.find(connection, ADMIN_ROLE)
+            if role is not None and spec.admin != before.service.admin:
+                alter = role_rows.give if spec.admin else role_rows.take
+                alter(connection, "service", role.id, [service.id])
+            secret_hash = _secret_hash(connection, present.oauth_client_id)
+            ended = []
+            if not spec.has_oauth or present.oauth_client_id not in (None, spec.client_id):
+                ended += oauth_rows.remove_clients(connection, [present.oauth_client_id or ""])
+            if spec.has_oauth:
+                if present.oauth_client_id != spec.client_id:
+                    ended += self._add_client(connection, spec)
+                client = client_of(self._addresses, spec, spec.api_token)
+                if not spec.api_token:
+                    client = replace(client, secret_hash=secret_hash)
+                oauth_rows.save_client(connection, client)
+            if spec.api_token:
+                ended += token_rows.remove_noted(connection, service.id, ADDED_NOTE)
+                self._give_token(connection, service, spec.api_token)
+            return service, ended
+
+        service, ended = await self._database.write(write)
+        self._tokens.forget(ended)
+        self._tokens.changed(service)
+        log.info("Service %s was changed", shown([spec.name]))
+        return service
+
+    def _give_token(self, connection: Connection, service: Service, secret: str) -> None:
+        if self._tokens.find_now(connection, secret) is not None:
+            raise InvalidInput("api_token cannot be used; choose another one")
+        self._tokens.create_now(connection, service, (INHERIT,), note=ADDED_NOTE, secret=secret)
 
     def _add_client(self, connection: Connection, spec: ServiceSpec) -> list[int]:
         """The new service's OAuth client; the ids of tokens that end with an earlier one."""
@@ -186,13 +247,7 @@ class Registry:
             raise NotFound
 
         def write(connection: Connection) -> tuple[Service, list[int]]:
-            service = service_rows.find(connection, name)
-            if service is None:
-                raise NotFound
-            if service.from_config:
-                raise MethodNotAllowed(
-                    f"Service {shown([name])} is defined in the configuration, and stays"
-                )
+            service = _added_now(connection, name)
             return service, _remove(connection, service)
 
         service, ended = await self._database.write(write)
@@ -206,6 +261,23 @@ class Registry:
             return None
         spec = self._addresses.service_spec(service.name)
         return Route(spec, origin_of(service.url), {"service": service.name})
+
+
+def _added_now(connection: Connection, name: str) -> Service:
+    """The service of this name, if it was added at run time."""
+    service = service_rows.find(connection, name)
+    if service is None:
+        raise NotFound
+    if service.from_config:
+        raise MethodNotAllowed(
+            f"Service {shown([name])} is defined in the configuration, and stays as it is there"
+        )
+    return service
+
+
+def _secret_hash(connection: Connection, client_id: str | None) -> str:
+    client = oauth_rows.find_client(connection, client_id) if client_id else None
+    return client.secret_hash if client is not None else ""
 
 
 def _remove(connection: Connection, service: Service) -> list[int]:

@@ -42,6 +42,37 @@ def service_of(spec: ServiceSpec, *, from_config: bool = True) -> Service:
     )
 
 
+def spec_of(addresses: Addresses, service: Service, client: OAuthClient | None) -> ServiceSpec:
+    """What would make this service and its OAuth client, its token left out."""
+    spec = ServiceSpec(
+        service.name,
+        url=service.url,
+        command=service.command,
+        admin=service.admin,
+        display=service.display,
+        info=service.info,
+        cwd=service.cwd,
+        user=service.user,
+        environment=service.environment,
+        timeout_s=service.timeout_s,
+        oauth_no_confirm=service.oauth_no_confirm,
+        oauth_client_allowed_scopes=service.oauth_client_allowed_scopes,
+    )
+    if client is not None and client.identifier != spec.client_id:
+        spec = replace(spec, oauth_client_id=client.identifier)
+    if client is not None and client.redirect_uri != _own_redirect(addresses, spec):
+        spec = replace(spec, oauth_redirect_uri=client.redirect_uri)
+    return spec
+
+
+def _own_redirect(addresses: Addresses, spec: ServiceSpec) -> str:
+    """Where people come back to when the service itself takes them; empty without a URL."""
+    if not spec.url:
+        return ""
+    host, path = addresses.service_host(spec.name), addresses.service_path(spec.name)
+    return f"{addresses.origin_of(host)}{path}oauth_callback"
+
+
 def with_roles(connection: Connection, spec: ServiceSpec) -> ServiceSpec:
     """The service with the scopes of its ``oauth_roles``, unless it names scopes.
 
@@ -76,11 +107,7 @@ def save_client(
 
 def client_of(addresses: Addresses, spec: ServiceSpec, secret: str) -> OAuthClient:
     """The OAuth client of a service. Raises ConfigError when nobody could come back from it."""
-    redirect = spec.oauth_redirect_uri
-    if not redirect and spec.url:
-        host = addresses.service_host(spec.name)
-        path = addresses.service_path(spec.name)
-        redirect = f"{addresses.origin_of(host)}{path}oauth_callback"
+    redirect = spec.oauth_redirect_uri or _own_redirect(addresses, spec)
     if not redirect:
         raise ConfigError(
             f"c.JupyterHub.services: the service {spec.name!r} signs people in (OAuth) but "

@@ -31,6 +31,7 @@ from perijove.servers.progress import ProgressFeed
 from perijove.servers.removal import Removals
 from perijove.servers.runner import Runner
 from perijove.services.registry import Registry
+from perijove.services.supervisor import Supervisor
 from perijove.web.caller import Callers
 from perijove.web.cookies import SESSION, CookieJar, cookies_of
 from perijove.web.pages.environment import StaticFiles
@@ -62,6 +63,7 @@ class Rooms:
     provider: Provider
     backchannel: Backchannel
     registry: Registry
+    supervisor: Supervisor
     commands: Commands
     removals: Removals
     progress: ProgressFeed

@@ -124,6 +124,20 @@ class Service(Answer):
     display: Missable[bool] = None
 
 
+class ServiceHealth(Answer):
+    """How a service is.
+
+    ``answers`` is null when it has no URL to ask; ``pid`` when the hub does not run it
+    (or it has just ended).
+    """
+
+    name: str
+    managed: bool
+    answers: bool | None
+    status: int | None
+    pid: int | None
+
+
 class Identity(Answer):
     """The caller, with what it may do."""
 

@@ -209,7 +209,7 @@ class GroupProperties(Request):
 
 
 class ServiceRequest(Request):
-    """A new service, which runs elsewhere: ``command`` must be empty."""
+    """A service that runs elsewhere: ``command`` must be empty."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 

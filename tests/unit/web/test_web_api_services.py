@@ -1,12 +1,15 @@
 """Services over the API: seen, added and removed at run time."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from web_house import Api, WebHouse
+from web_house import ROOT, Api, WebHouse
 
+from free_ports import free_ports
 from perijove.access.catalogue import DEFAULT_ROLES
+from perijove.kit.crypto import hash_token
 from perijove.store import oauth, roles, services, users
 
 TOKEN = "token-of-the-new-service"
@@ -228,3 +231,121 @@ async def test_lists_show_what_the_scope_reaches(house: WebHouse) -> None:
     models = (await names.get("/services")).json()
     assert models.keys() == {"root", "seen"}
     assert all("url" not in model and "info" not in model for model in models.values())
+
+
+# -- changing ---------------------------------------------------------------------
+CHANGED = {
+    "url": "http://127.0.0.1:9001",
+    "info": {"floor": 2},
+    "api_token": "first-token-of-later",
+    "oauth_client_allowed_scopes": ["read:users!user"],
+}
+
+
+async def test_a_change_leaves_what_is_not_named(house: WebHouse) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    changed = await house.root.patch("/services/later", json={"display": False, "info": {"a": 1}})
+    assert changed.status_code == 200
+    model = changed.json()
+    assert (model["display"], model["info"], model["url"]) == (False, {"a": 1}, CHANGED["url"])
+    assert (await house.api("first-token-of-later").get("/user")).json()["name"] == "later"
+    client = await house.built.people.clients.find("service-later")
+    assert client is not None
+    assert client.secret_hash
+    assert client.allowed_scopes == ("read:users!user", "access:services!service=later")
+
+
+async def test_a_change_of_the_url_moves_the_route(house: WebHouse) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    await house.root.patch("/services/later", json={"url": "http://127.0.0.1:9002/"})
+    assert house.proxy.table["/services/later/"].target == "http://127.0.0.1:9002"
+    await house.root.patch("/services/later", json={"url": ""})
+    assert "/services/later/" not in house.proxy.table
+    assert await house.built.people.clients.find("service-later") is None
+
+
+async def test_a_new_token_ends_the_earlier_one_and_is_the_clients_secret(
+    house: WebHouse,
+) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    first = house.api("first-token-of-later")
+    assert (await first.get("/user")).status_code == 200
+    changed = await house.root.patch("/services/later", json={"api_token": "second-token-of-later"})
+    assert changed.status_code == 200
+    assert (await first.get("/user")).status_code == 403
+    assert (await house.api("second-token-of-later").get("/user")).status_code == 200
+    client = await house.built.people.clients.find("service-later")
+    assert client is not None
+    assert client.secret_hash == hash_token("second-token-of-later")
+    taken = await house.root.patch("/services/later", json={"api_token": ROOT})
+    assert taken.status_code == 400
+
+
+async def test_the_admin_flag_is_the_admin_role(house: WebHouse) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    later = house.api("first-token-of-later")
+    for admin, status in ((True, 200), (False, 403)):
+        await house.root.patch("/services/later", json={"admin": admin})
+        assert (await later.get("/users")).status_code == status
+
+
+async def test_nobody_changes_a_service_beyond_what_they_hold(house: WebHouse) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    await house.root.post("/services/chief", json={"admin": True})
+    limited = await house.as_user("admin", ["admin:services"])
+    more = {"oauth_client_allowed_scopes": ["admin:users"]}
+    assert (await limited.patch("/services/later", json=more)).status_code == 400
+    assert (await limited.patch("/services/later", json={"admin": True})).status_code == 400
+    await house.add_user("ada")
+    ada = await house.as_user("ada")
+    assert (await ada.patch("/services/later", json={"display": False})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "status"),
+    [
+        ("root", {"display": False}, 405),
+        ("absent", {"display": False}, 404),
+        ("later", {}, 400),
+        ("later", {"command": ["x"]}, 400),
+        ("later", {"url": "nope"}, 400),
+        ("later", {"api_token": "short"}, 400),
+        ("later", {"oauth_client_id": "service-other"}, 409),
+    ],
+)
+async def test_a_change_that_cannot_be_changes_nothing(
+    house: WebHouse, name: str, fields: dict[str, Any], status: int
+) -> None:
+    await house.root.post("/services/later", json=CHANGED)
+    await house.root.post("/services/other", json={"url": "http://127.0.0.1:9"})
+    before = (await house.root.get("/services/later")).json()
+    assert (await house.root.patch(f"/services/{name}", json=fields)).status_code == status
+    assert (await house.root.get("/services/later")).json() == before
+    assert await house.built.people.clients.find("service-later") is not None
+
+
+# -- health -----------------------------------------------------------------------
+async def test_health_says_whether_a_service_answers(house: WebHouse) -> None:
+    (port,) = free_ports(1)
+    listening = await asyncio.start_server(_answer_404, "127.0.0.1", port)
+    await house.root.post("/services/up", json={"url": f"http://127.0.0.1:{port}"})
+    await house.root.post("/services/down", json={"url": "http://127.0.0.1:1"})
+    try:
+        up = (await house.root.get("/services/up/health")).json()
+    finally:
+        listening.close()
+    assert up == {"name": "up", "managed": False, "answers": True, "status": 404, "pid": None}
+    down = (await house.root.get("/services/down/health")).json()
+    assert (down["answers"], down["status"]) == (False, None)
+    assert (await house.root.get("/services/root/health")).json()["answers"] is None
+    assert (await house.root.get("/services/absent/health")).status_code == 404
+    await house.add_user("ada")
+    ada = await house.as_user("ada")
+    assert (await ada.get("/services/up/health")).status_code == 403
+
+
+async def _answer_404(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    await writer.drain()
+    writer.close()

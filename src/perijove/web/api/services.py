@@ -11,7 +11,7 @@ from perijove.domain.errors import Conflict, InvalidInput, NotFound, PluginError
 from perijove.domain.users import Service
 from perijove.people.grants import owner_of
 from perijove.people.users import guard
-from perijove.services.additions import read_addition, require_held
+from perijove.services.additions import read_addition, require_held, values_of
 from perijove.web.api.operations import LENIENT, operation, read_body
 from perijove.web.call import Call
 from perijove.web.preferences import applied, prefers_lenient
@@ -101,6 +101,63 @@ async def _add(call: Call, name: str) -> Service:
     service = await call.rooms.registry.add(spec)
     await _route(call, service, present=True)
     return service
+
+
+@operation(
+    "PATCH",
+    SERVICE,
+    "Change a service",
+    body=requests.ServiceRequest,
+    body_required=True,
+    answers={200: models.Service},
+    errors=(405, 409),
+)
+async def change_service(call: Call) -> Response:
+    """A service that was added at run time gets these fields; the others stay as they are.
+
+    A new `api_token` ends the earlier one.
+    """
+    name = await _require(call, "PATCH")
+    body = await read_body(call, requests.ServiceRequest, "service")
+    if body is None or not body.model_fields_set:
+        raise InvalidInput("The body must say what is to change, as in {'display': false}")
+    registry = call.rooms.registry
+    before = await registry.added(name)
+    guard(call.caller.admin, before.spec.admin)
+    spec = read_addition(name, {**values_of(before.spec), **body.model_dump(exclude_none=True)})
+    maker = call.caller.user or call.caller.service
+    assert maker is not None
+    await require_held(call.rooms.grants, spec, owner_of(maker), call.caller.grant)
+    guard(call.caller.admin, spec.admin)
+    service = await registry.change(before, spec)
+    await _route(call, before.service, present=False)
+    await _route(call, service, present=True)
+    return as_json(await _view(call, service))
+
+
+@operation(
+    "GET",
+    f"{SERVICE}/health",
+    "How a service is",
+    answers={200: models.ServiceHealth},
+)
+async def get_service_health(call: Call) -> Response:
+    """Whether a service answers now, and as which process it runs if the hub runs it."""
+    name = call.params["name"]
+    await call.require_for(f"GET {SERVICE}/health", Target.of_service(name))
+    service = await call.rooms.registry.find(name)
+    if service is None:
+        raise NotFound
+    health = await call.rooms.supervisor.health(service)
+    return as_json(
+        {
+            "name": service.name,
+            "managed": bool(service.command),
+            "answers": health.answers,
+            "status": health.status,
+            "pid": health.pid,
+        }
+    )
 
 
 @operation(
