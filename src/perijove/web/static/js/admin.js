@@ -1,16 +1,18 @@
 /*
- * The admin page, a client of the REST API: tabs for users with their servers, for groups
- * and for the hub itself. What the visitor's scopes do not allow is not shown.
+ * The admin page, a client of the REST API: tabs for users with their servers, for groups,
+ * for services and for the hub itself. What the visitor's scopes do not allow is not shown.
  */
 
 import { h, once } from "./dom.js";
 import { GroupsPanel } from "./admin-groups.js";
 import { HubPanel } from "./admin-hub.js";
+import { ServicesPanel } from "./admin-services.js";
 import { UsersPanel } from "./admin-users.js";
 
 const TABS = [
   ["users", "Users and servers", (scopes) => scopes.has("list:users"), UsersPanel],
   ["groups", "Groups", (scopes) => scopes.has("list:groups"), GroupsPanel],
+  ["services", "Services", (scopes) => scopes.has("list:services"), ServicesPanel],
   ["hub", "Hub", (scopes) => scopes.has("shutdown") || scopes.has("delete:servers"), HubPanel],
 ];
 
