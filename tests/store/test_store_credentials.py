@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode, Token
 from perijove.domain.users import Service, User
-from perijove.store import groups, oauth, servers, services, shares, tokens, users
+from perijove.store import groups, oauth, purging, servers, services, shares, tokens, users
 from perijove.store.engine import Database
 from perijove.store.shares import ShareQuery
 from perijove.store.tables import servers as server_table
@@ -134,7 +134,7 @@ def test_tokens_end_with_session_client_owner_and_time(
     assert database.write_now(lambda c: tokens.remove_of_client(c, ada.id, "service-app")) == [
         of_client.id
     ]
-    assert database.write_now(lambda c: tokens.purge(c, SOON)) == 1
+    assert database.write_now(lambda c: purging.expired_tokens(c, SOON, 9)) == 1
     left = database.read_now(lambda c: tokens.of_user(c, ada.id, NOW))
     assert [detail.token.id for detail in left] == [plain.id]
     database.write_now(lambda c: users.remove(c, ada.id))
@@ -231,7 +231,7 @@ def test_client_belongs_to_a_server_or_a_service_or_is_a_stray(
     assert owner("service-app") == ClientOwner(service="app", no_confirm=True)
     assert owner("stray") is None
     assert owner(HUB_CLIENT) is None
-    assert database.write_now(oauth.remove_stray_clients) == 1
+    assert database.write_now(lambda c: purging.stray_clients(c, 9)) == (1, [])
     assert database.read_now(lambda c: oauth.find_client(c, "service-app")) is not None
 
 
@@ -255,8 +255,8 @@ def test_code_is_used_once_and_purged_when_late(
     token = add_token(database, "hashed", people[0], client_id="service-app")
     assert database.write_now(lambda c: oauth.use_code(c, "c1", token.id))
     assert not database.write_now(lambda c: oauth.use_code(c, "c1", token.id))
-    assert database.write_now(lambda c: oauth.purge_codes(c, NOW + timedelta(seconds=1))) == 1
-    assert database.write_now(lambda c: oauth.purge_codes(c, SOON + timedelta(days=9))) == 1
+    assert database.write_now(lambda c: purging.late_codes(c, NOW + timedelta(seconds=1), 9)) == 1
+    assert database.write_now(lambda c: purging.late_codes(c, SOON + timedelta(days=9), 9)) == 1
     code("c3", SOON, "s1")
     assert database.read_now(lambda c: oauth.find_code(c, "c1")) == replace(good, token_id=token.id)
     assert database.write_now(lambda c: oauth.remove_token_of_code(c, "c1")) == [token.id]
@@ -292,10 +292,8 @@ def test_service_comes_back_as_it_was_saved(database: Database) -> None:
     again = database.write_now(lambda c: services.save(c, given))
     assert first == again == database.read_now(lambda c: services.find(c, "svc"))
     assert (first.command, first.info, first.environment) == (("run", "it"), {"a": [1]}, {"A": "b"})
-    database.write_now(lambda c: services.set_pid(c, first.id, None))
-    stored = database.read_now(lambda c: services.get(c, first.id))
-    assert stored is not None
-    assert stored.pid is None
+    assert database.read_now(lambda c: services.get(c, first.id)) == first
+    assert first.pid is None, "whoever runs it says so"
     database.write_now(lambda c: services.remove(c, first.id))
     assert database.read_now(services.all_services) == []
 
@@ -386,6 +384,7 @@ def test_share_code_counts_its_uses_and_ends(database: Database, people: tuple[U
     )
     assert total == 1
     assert (found[0].exchange_count, found[0].last_exchanged_at) == (1, SOON)
-    assert database.write_now(lambda c: shares.purge(c, NOW + timedelta(seconds=1))) == 1
+    later = NOW + timedelta(seconds=1)
+    assert database.write_now(lambda c: purging.expired_share_codes(c, later, 9)) == 1
     assert database.write_now(lambda c: shares.remove_codes(c, server, hashed="absent")) == 0
     assert database.write_now(lambda c: shares.remove_codes(c, server, code_id=code.id)) == 1

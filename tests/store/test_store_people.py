@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from perijove.access.decide import RowFilter
 from perijove.domain.servers import State
 from perijove.domain.users import Session, User, UserQuery
-from perijove.store import details, groups, roles, servers, sessions, users
+from perijove.store import details, groups, purging, roles, servers, sessions, users
 from perijove.store.engine import Database
 from perijove.store.tables import servers as server_table
 
@@ -276,7 +276,8 @@ def test_purge_takes_only_sessions_that_are_over(database: Database) -> None:
     for name, ends in (("old", NOW), ("new", NOW + timedelta(hours=2)), ("endless", None)):
         session = Session(name, ada.id, NOW, ends)
         database.write_now(lambda c, session=session: sessions.create(c, session))  # type: ignore[misc]
-    assert database.write_now(lambda c: sessions.purge(c, NOW + timedelta(hours=1))) == 1
+    later = NOW + timedelta(hours=1)
+    assert database.write_now(lambda c: purging.expired_sessions(c, later, 9)) == 1
     assert database.read_now(lambda c: sessions.find(c, "old")) is None
     assert database.write_now(lambda c: sessions.remove(c, "new"))
     assert not database.write_now(lambda c: sessions.remove(c, "new"))

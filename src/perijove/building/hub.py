@@ -40,8 +40,9 @@ class Built:
         await self.people.clients.remove_strays()
 
     async def purge(self) -> None:
-        """Delete what has expired."""
+        """Delete what has expired, and what belonged to servers that are gone."""
         await purge.purge_expired(self.ground.database, self.ground.clock)
+        await self.people.clients.remove_strays()
         await self.ground.database.write(leases.expire)
 
     async def close_clients(self) -> None:

@@ -15,8 +15,12 @@ from perijove.domain.events import Message, Topic
 from perijove.domain.tokens import HUB_CLIENT, OAuthClient
 from perijove.kit.crypto import MAX_TOKEN_LENGTH, hash_token, matches_salted
 from perijove.store import oauth as oauth_store
+from perijove.store import purging
 from perijove.store.engine import Database
 from perijove.work.bus import Bus
+
+BATCH = 200
+"""Clients that one transaction deletes at most."""
 
 
 class Clients:
@@ -57,13 +61,23 @@ class Clients:
 
     async def remove(self, identifiers: Collection[str]) -> None:
         """Remove clients with all tokens issued to them; missing ones are no error."""
-        ended = await self._database.write(lambda c: oauth_store.remove_clients(c, identifiers))
-        for token_id in ended:
-            self._bus.publish(Message(Topic.CREDENTIALS, f"token:{token_id}"))
+        self._forget(
+            await self._database.write(lambda c: oauth_store.remove_clients(c, identifiers))
+        )
 
     async def remove_strays(self) -> int:
-        """Remove clients that belong to no server and no service; how many."""
-        return await self._database.write(oauth_store.remove_stray_clients)
+        """Remove clients that belong to no server and no service, with their tokens; how many."""
+        gone = 0
+        while True:
+            count, ended = await self._database.write(lambda c: purging.stray_clients(c, BATCH))
+            self._forget(ended)
+            gone += count
+            if count < BATCH:
+                return gone
+
+    def _forget(self, token_ids: Collection[int]) -> None:
+        for token_id in token_ids:
+            self._bus.publish(Message(Topic.CREDENTIALS, f"token:{token_id}"))
 
 
 def secret_matches(connection: Connection, client: OAuthClient, secret: str) -> bool:

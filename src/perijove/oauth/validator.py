@@ -257,7 +257,6 @@ class Validator(RequestValidator):
     ) -> None:
         """Store the code for the person who is signed in."""
         assert self._visitor is not None
-        oauth_store.purge_codes(self._connection, self._now)
         oauth_store.create_code(
             self._connection,
             OAuthCode(

@@ -5,7 +5,6 @@ One that was exchanged stays for as long as its token lives.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
@@ -102,18 +101,6 @@ def remove_clients(connection: Connection, identifiers: Collection[str]) -> list
     return ended
 
 
-def remove_stray_clients(connection: Connection) -> int:
-    """Delete clients that belong to no server and no service; how many."""
-    used = select(servers.c.oauth_client_id).where(servers.c.oauth_client_id.is_not(None))
-    serving = select(services.c.oauth_client_id).where(services.c.oauth_client_id.is_not(None))
-    statement = delete(oauth_clients).where(
-        oauth_clients.c.identifier != HUB_CLIENT,
-        oauth_clients.c.identifier.not_in(used),
-        oauth_clients.c.identifier.not_in(serving),
-    )
-    return connection.execute(statement).rowcount
-
-
 def client_owner(connection: Connection, identifier: str) -> ClientOwner | None:
     """The server or service that a client belongs to."""
     if identifier == HUB_CLIENT:
@@ -178,9 +165,3 @@ def remove_codes_of_session(connection: Connection, session_id: str, user_id: in
             oauth_codes.c.session_id == session_id, oauth_codes.c.user_id == user_id
         )
     )
-
-
-def purge_codes(connection: Connection, now: datetime) -> int:
-    """Delete codes that nobody exchanged in time; how many."""
-    late = oauth_codes.c.token_id.is_(None), oauth_codes.c.expires_at < now
-    return connection.execute(delete(oauth_codes).where(*late)).rowcount

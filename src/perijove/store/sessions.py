@@ -56,8 +56,3 @@ def remove(connection: Connection, session_id: str) -> bool:
 def remove_of_user(connection: Connection, user_id: int) -> None:
     """End all sessions of a person."""
     connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
-
-
-def purge(connection: Connection, now: datetime) -> int:
-    """Delete sessions that are over; how many."""
-    return connection.execute(delete(sessions).where(sessions.c.expires_at < now)).rowcount

@@ -320,10 +320,3 @@ def remove_codes(
     if hashed is not None:
         where.append(share_codes.c.hashed == hashed)
     return connection.execute(delete(share_codes).where(*where)).rowcount
-
-
-def purge(connection: Connection, now: datetime) -> int:
-    """Delete shares and codes that are over; how many."""
-    gone = connection.execute(delete(shares).where(shares.c.expires_at < now)).rowcount
-    codes = connection.execute(delete(share_codes).where(share_codes.c.expires_at < now)).rowcount
-    return gone + codes

@@ -204,11 +204,6 @@ def scopes_held(connection: Connection, user_id: int, client_id: str, now: datet
     return [scope for scopes in connection.execute(statement).scalars() for scope in scopes or ()]
 
 
-def purge(connection: Connection, now: datetime) -> int:
-    """Delete expired tokens; how many."""
-    return connection.execute(delete(tokens).where(tokens.c.expires_at < now)).rowcount
-
-
 _TOUCH = (
     update(tokens)
     .where(

@@ -12,8 +12,8 @@ from perijove.domain.errors import Forbidden, InvalidInput, NotFound
 from perijove.domain.servers import Server
 from perijove.domain.settings import RoleSettings
 from perijove.people.shares import Receiver
+from perijove.store import purging
 from perijove.store import servers as server_store
-from perijove.store import shares as share_store
 from perijove.store.tables import share_codes, shares
 
 SHARING = RoleSettings(
@@ -227,4 +227,4 @@ async def test_share_that_is_over_counts_no_more(house: House, owned: Server) ->
     await house.clock.advance(5)
     assert ACCESS not in await house.scopes("guest")
     now = house.clock.now()
-    assert await house.database.write(lambda c: share_store.purge(c, now)) == 1
+    assert await house.database.write(lambda c: purging.expired_shares(c, now, 9)) == 1
