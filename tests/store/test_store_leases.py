@@ -119,3 +119,32 @@ def test_rivals_for_a_duty_agree_on_one(database: Database, known: bool) -> None
     assert answers.count(True) == 1
     owner = database.read_now(lambda c: c.execute(select(duties.c.owner)).scalar_one())
     assert owner == f"r{answers.index(True)}"
+
+
+def test_a_job_is_held_by_one_living_replica_until_it_is_done(database: Database) -> None:
+    def hold(replica: str) -> bool:
+        return database.write_now(lambda c: leases.take_job(c, "remove x", replica))
+
+    announce(database, "r1")
+    announce(database, "r2")
+    assert hold("r1")
+    assert hold("r1")
+    assert not hold("r2")
+    database.write_now(lambda c: leases.finish_job(c, "remove x", "r2"))
+    assert not hold("r2"), "only the holder gives it up"
+    database.write_now(lambda c: leases.finish_job(c, "remove x", "r1"))
+    assert hold("r2")
+    database.write_now(lambda c: leases.resign(c, "r2"))
+    assert hold("r1")
+
+
+def test_jobs_of_dead_replicas_are_forgotten_and_duties_of_the_living_are_not(
+    database: Database,
+) -> None:
+    announce(database, "r1")
+    assert take(database, "r1")
+    assert database.write_now(lambda c: leases.take_job(c, "remove x", "dead"))
+    assert database.write_now(lambda c: leases.take_job(c, "remove y", "r1"))
+    database.write_now(leases.expire)
+    names = database.read_now(lambda c: set(c.execute(select(duties.c.name)).scalars()))
+    assert names == {"purge", "remove y"}

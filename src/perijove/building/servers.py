@@ -87,7 +87,9 @@ def make_servers(
         runner=runner,
         sweep=Sweep(database, factory, launcher, runner, holdings, routes, prober, lease, bus),
         commands=commands,
-        removals=Removals(database, factory, authenticator, users, launcher, commands, feed),
+        removals=Removals(
+            database, factory, authenticator, users, launcher, commands, feed, lease.id
+        ),
         progress=ProgressFeed(database, holdings, bus),
         feed=feed,
         reconciler=reconciler,

@@ -1,7 +1,8 @@
 """Removing servers and people for good, also when their servers still stop.
 
 A wish to remove is durable (``servers.removing``, ``users.deleting``), so a
-crash half-way is finished by the next hub.
+crash half-way is finished by the next hub. Of several replicas that know of the
+wish one fulfils it, so plug-ins are asked once to delete what they keep.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from perijove.domain.errors import Conflict, NotFound, PluginError
+from perijove.domain.errors import Conflict, NotFound, PluginError, StoreUnavailable
 from perijove.domain.ports import AuthenticatorPort, SpawnerFactory
 from perijove.domain.servers import Server
 from perijove.domain.users import User
@@ -21,11 +22,15 @@ from perijove.servers.commands import Commands
 from perijove.servers.failures import ask
 from perijove.servers.feed import ServerFeed
 from perijove.servers.launch import Launcher
+from perijove.store import leases
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
 from perijove.store.engine import Database
 
 log = logging.getLogger("perijove.servers")
+
+CLAIM_EVERY_S = 0.5
+"""How often a replica looks whether the one that removes something is done (seconds)."""
 
 LONG_STOP_S = 600.0
 """How long one wait for a stop is, before the log says that it still goes on."""
@@ -43,7 +48,9 @@ class Removals:
         launcher: Launcher,
         commands: Commands,
         feed: ServerFeed,
+        replica: str,
     ) -> None:
+        self._replica = replica
         self._database = database
         self._factory = factory
         self._authenticator = authenticator
@@ -65,7 +72,14 @@ class Removals:
         return marked is None or await self._tasks.finished(self._removing(marked), timeout_s)
 
     def _removing(self, server: Server) -> "asyncio.Task[None]":
-        return self._once(f"remove {server.full_name!r}", lambda: self._remove_server(server))
+        def waits(connection: Connection) -> bool:
+            row = server_rows.get(connection, server.id)
+            return row is not None and row.removing
+
+        job = f"remove server {server.id}"
+        return self._once(
+            job, lambda: self._by_one_replica(job, waits, lambda: self._remove_server(server))
+        )
 
     def _once(
         self, name: str, job: Callable[[], Coroutine[Any, Any, None]]
@@ -76,6 +90,26 @@ class Removals:
             task = self._running[name] = self._tasks.spawn(job(), name)
             task.add_done_callback(lambda done: self._forget_job(name, done))
         return task
+
+    async def _by_one_replica(
+        self,
+        job: str,
+        waits: Callable[[Connection], bool],
+        work: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Do the work unless another replica does; return when it ``waits`` no more."""
+        while not await self._database.write(lambda c: leases.take_job(c, job, self._replica)):
+            if not await self._database.read(waits):
+                return
+            await asyncio.sleep(CLAIM_EVERY_S)
+        try:
+            if await self._database.read(waits):
+                await work()
+        finally:
+            try:
+                await self._database.write(lambda c: leases.finish_job(c, job, self._replica))
+            except StoreUnavailable:
+                log.warning("The mark of the job %r stays until this replica ends", job)
 
     def _forget_job(self, name: str, task: "asyncio.Task[None]") -> None:
         if self._running.get(name) is task:
@@ -121,7 +155,13 @@ class Removals:
         return await self._tasks.finished(self._deleting(user), timeout_s)
 
     def _deleting(self, user: User) -> "asyncio.Task[None]":
-        return self._once(f"delete {user.name!r}", lambda: self._delete_user(user))
+        def waits(connection: Connection) -> bool:
+            return user_rows.get(connection, user.id) is not None
+
+        job = f"delete user {user.id}"
+        return self._once(
+            job, lambda: self._by_one_replica(job, waits, lambda: self._delete_user(user))
+        )
 
     async def _delete_user(self, user: User) -> None:
         await asyncio.gather(*(self._stop(server) for server in await self._servers_of(user)))

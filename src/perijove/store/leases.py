@@ -5,7 +5,17 @@ The database's clock decides; a replica's own clock is never stored.
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from perijove.store.dialect import utc_in, utc_now
 from perijove.store.inserts import insert_missing
@@ -55,8 +65,34 @@ def processes_on(connection: Connection, host: str) -> dict[str, str]:
 
 
 def expire(connection: Connection) -> None:
-    """Forget replicas whose lease has run out."""
+    """Forget replicas whose lease has run out, and the jobs that they left."""
     connection.execute(delete(replicas).where(replicas.c.lease_until <= utc_now()))
+    connection.execute(
+        delete(duties).where(duties.c.lease_until <= utc_now(), ~_living(duties.c.owner))
+    )
+
+
+def _living(owner: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether this replica lives."""
+    return exists().where(replicas.c.id == owner, replicas.c.lease_until > utc_now())
+
+
+def take_job(connection: Connection, job: str, replica: str) -> bool:
+    """Hold ``job`` until ``finish_job``, unless another living replica holds it.
+
+    Unlike a duty it is done once; it needs no time of its own, since it is free when
+    the replica dies.
+    """
+    row = {"name": job, "owner": replica, "lease_until": _NEVER}
+    insert_missing(connection, duties, [row])
+    free = or_(duties.c.owner == replica, ~_living(duties.c.owner))
+    statement = update(duties).where(duties.c.name == job, free).values(owner=replica)
+    return connection.execute(statement).rowcount == 1
+
+
+def finish_job(connection: Connection, job: str, replica: str) -> None:
+    """The job is done, or given up by this replica."""
+    connection.execute(delete(duties).where(duties.c.name == job, duties.c.owner == replica))
 
 
 _TAKE = (

@@ -173,6 +173,7 @@ class Replica:
             self.launcher,
             self.commands,
             self.feed,
+            self.lease.id,
         )
         self._closed = False
 

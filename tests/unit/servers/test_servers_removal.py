@@ -9,6 +9,7 @@ from servers_house import House, Replica, until
 from perijove.domain.errors import Conflict, PluginError
 from perijove.domain.servers import Server, State
 from perijove.domain.users import User
+from perijove.store import leases
 from perijove.store import servers as server_rows
 from perijove.store import users as user_rows
 
@@ -87,6 +88,44 @@ async def test_a_server_is_removed_by_another_replica_than_its_holder(house: Hou
     assert await second.removals.remove_server(server, 5)
     await gone(second, server)
     await until("its end", lambda: first.holdings.get(server.id) is None)
+
+
+async def test_what_two_replicas_are_to_remove_is_removed_once(any_house: House) -> None:
+    first, second = await any_house.replica(watch=True), await any_house.replica(watch=True)
+    gate = asyncio.Event()
+    for name in ("ada/lab", "ada/"):
+        any_house.world.plan(name).stop_gate = gate
+    user = await first.user("ada")
+    await first.up("ada")
+    server = await first.up("ada", "lab")
+    removing = [
+        asyncio.create_task(hub.removals.remove_server(server, 20)) for hub in (first, second)
+    ]
+    await first.until_called("ada/lab", "stop")
+    await second.removals.finish()
+    deleting = [asyncio.create_task(hub.removals.delete_user(user, 20)) for hub in (second, first)]
+    await first.until_called("ada/", "stop")
+    await first.removals.finish()
+    gate.set()
+    assert await asyncio.gather(*removing, *deleting) == [True] * 4
+    for hub in (first, second):
+        await until("the end of all jobs", lambda hub=hub: len(hub.removals._tasks) == 0)  # type: ignore[misc]
+    for name in ("ada/lab", "ada/"):
+        assert any_house.world.called(name).count("delete_forever") == 1
+    assert [*first.authenticator.deleted, *second.authenticator.deleted] == ["ada"]
+    assert await first.users.find("ada") is None
+
+
+async def test_a_removal_of_a_dead_replica_is_done_by_another(any_house: House) -> None:
+    first, second = await any_house.replica(), await any_house.replica()
+    user = await first.user("ada")
+    await first.users.retire(user)
+    job = f"delete user {user.id}"
+    assert await first.database.write(lambda c: leases.take_job(c, job, first.lease.id))
+    assert not await second.removals.delete_user(user, 0.05)
+    await first.expire_lease()
+    await until("the end of the deletion", lambda: len(second.removals._tasks) == 0)
+    assert await second.users.find("ada") is None
 
 
 async def test_a_removal_that_a_crash_cut_off_before_the_stop_is_finished(house: House) -> None:
