@@ -192,7 +192,8 @@ class Shares:
             require(granter, needs, target)
         except NotFound as error:
             raise Forbidden(
-                f"Sharing with {shown([target.value])} takes the right to read that name"
+                f"Sharing with {shown([target.value])} takes the right to read that name: "
+                f"{needs[0]} (held for others only)"
             ) from error
 
     def _tell(self) -> None:

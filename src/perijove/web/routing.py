@@ -16,7 +16,7 @@ from perijove.domain.errors import InvalidInput
 Endpoint = Callable[[Any], Awaitable[Any]]
 
 MAY_BE_EMPTY = frozenset({"server", "server_name"})
-"""Parameters that may be the empty segment after a final slash: the default server's name."""
+"""Parameters that may be an empty segment: the default server's name."""
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Routes:
         child = node.fixed.get(first)
         if child is not None and (found := self._walk(child, rest, params)) is not None:
             return found
-        if node.any is not None and (first or (not rest and node.name in MAY_BE_EMPTY)):
+        if node.any is not None and (first or node.name in MAY_BE_EMPTY):
             inner = {**params, node.name: decode_segment(first)}
             if (found := self._walk(node.any, rest, inner)) is not None:
                 return found

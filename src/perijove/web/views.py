@@ -146,7 +146,15 @@ class Views:
         if "user_info" in fields:
             model["user_info"] = user.user_info
         if "servers" in fields:
-            model["servers"] = self._servers(grant, detail, groups, stopped_servers)
+            visible = readable_servers(grant, Target.of_user(user.name, groups))
+            servers = {
+                server.name: self.server_for(grant, server, groups)
+                for server in detail.servers
+                if (server.active or stopped_servers) and (visible is ALL or server.name in visible)
+            }
+            # Who may see some by name learns of those, and not that others are none of theirs.
+            if servers or visible is ALL:
+                model["servers"] = servers
         if "auth_state" in fields:
             model["auth_state"] = auth_state
         return model
@@ -155,18 +163,6 @@ class Views:
         if server is None or not server.ready:
             return None
         return self.addresses.server_url(server.user_name, "")
-
-    def _servers(
-        self, grant: Grant, detail: UserDetail, groups: frozenset[str], stopped: bool
-    ) -> Json:
-        if not detail.servers:
-            return {}
-        visible = readable_servers(grant, Target.of_user(detail.user.name, groups))
-        return {
-            server.name: self.server_for(grant, server, groups)
-            for server in detail.servers
-            if (server.active or stopped) and (visible is ALL or server.name in visible)
-        }
 
     @staticmethod
     def group(grant: Grant, group: Group) -> Json:

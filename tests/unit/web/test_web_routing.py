@@ -73,8 +73,9 @@ def test_a_fixed_segment_that_leads_nowhere_gives_way_to_a_name() -> None:
 
 
 def test_the_empty_segment_is_the_default_server_and_no_other_name() -> None:
-    table = routes("/shares/{user}/{server}", "/groups/{name}")
+    table = routes("/shares/{user}/{server}", "/shares/{user}/{server}/log", "/groups/{name}")
     assert params(table, "/shares/ada/") == {"user": "ada", "server": ""}
+    assert params(table, "/shares/ada//log") == {"user": "ada", "server": ""}
     assert table.match("/shares//") is None
     assert table.match("/groups/") is None
 
