@@ -1,7 +1,7 @@
 """What scopes mean for one owner."""
 
 import pytest
-from access_strategies import memberships, reach, written_scopes
+from access_strategies import BASES, concrete_scopes, memberships, reach, written_scopes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,6 +145,17 @@ def test_more_scopes_never_reach_less(some, more, members):
     assert reach(expand(some, ADA).scopes, members) <= reach(
         expand(some | more, ADA).scopes, members
     )
+
+
+@given(many_scopes, many_scopes, memberships)
+def test_scopes_together_reach_what_each_does_and_no_more(some, more, members):
+    apart = reach(expand(some, ADA).scopes, members) | reach(expand(more, ADA).scopes, members)
+    assert reach(expand(some | more, ADA).scopes, members) == apart
+
+
+@given(st.frozensets(concrete_scopes(BASES), max_size=6), memberships)
+def test_expansion_takes_nothing_away(raws, members):
+    assert reach(raws, members) <= reach(expand(raws, ADA).scopes, members)
 
 
 @given(many_scopes)

@@ -1,7 +1,7 @@
 """What two sets of scopes have in common, and what one lacks."""
 
 import pytest
-from access_strategies import USERS, memberships, reach, scope_sets
+from access_strategies import USERS, memberships, reach, scope_sets, texts_that_reach
 from hypothesis import given
 
 from perijove.access.intersect import intersect, is_subset, missing, names_needed
@@ -86,6 +86,27 @@ def test_intersection_loses_nothing_that_both_have(left, right, members):
     """With groups on one side only; two groups may share members without being the same."""
     common = reach(intersect(left, right, members), members)
     assert common == reach(left, members) & reach(right, members)
+
+
+@given(scope_sets(), scope_sets(), memberships)
+def test_intersection_loses_nothing_but_what_two_different_groups_share(left, right, members):
+    common = reach(intersect(left, right, members), members)
+    for base, target in reach(left, members) & reach(right, members) - common:
+        by_left, by_right = (texts_that_reach(base, target) & side for side in (left, right))
+        assert all("!group=" in text for text in by_left | by_right), (base, target)
+        assert not by_left & by_right
+
+
+@given(scope_sets(), scope_sets(), scope_sets(), memberships)
+def test_more_on_one_side_never_leaves_less_in_common(left, more, right, members):
+    before = reach(intersect(left, right, members), members)
+    assert before <= reach(intersect(left | more, right, members), members)
+
+
+@given(scope_sets(), scope_sets(), memberships)
+def test_cutting_down_twice_changes_nothing(scopes, held, members):
+    once = intersect(scopes, held, members)
+    assert intersect(once, held, members) == once
 
 
 @given(scope_sets(), scope_sets(), memberships)

@@ -1,6 +1,9 @@
 """Sharing a server, and scopes in words."""
 
 import pytest
+from access_strategies import memberships, reach, written_scopes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perijove.access.catalogue import CATALOGUE
 from perijove.access.decide import Grant
@@ -9,6 +12,7 @@ from perijove.access.errors import ScopeInvalid, ScopeNotFound
 from perijove.access.expand import Client, Owner, scopes_of_user
 from perijove.access.shares import missing_to_share, scopes_to_share
 
+SHAREABLE = sorted(name for name, scope in CATALOGUE.scopes.items() if "server" in scope.filters)
 LAB = Client("server", "lab", "ada")
 ADA = Owner("user", "ada")
 
@@ -54,6 +58,17 @@ def test_nobody_shares_what_is_not_held():
     assert "admin:servers!server=ada/lab" in lacking
     guest = Grant.of(scopes_of_user("bob", ["self"]).scopes)
     assert missing_to_share(scopes_to_share(None, LAB), guest)
+
+
+@given(st.lists(st.sampled_from(SHAREABLE), max_size=3),
+       st.frozensets(written_scopes(), max_size=5), memberships)  # fmt: skip
+def test_no_share_gives_more_than_its_giver_has(requested, role_scopes, members):
+    held = Grant.of(scopes_of_user("ada", role_scopes).scopes)
+    shared = scopes_to_share(requested, LAB)
+    if missing_to_share(shared, held, members):
+        return
+    received = scopes_of_user("bob", (), shared).scopes
+    assert reach(received, members) <= reach(held.scopes, members)
 
 
 # -- in words -----------------------------------------------------------------

@@ -193,6 +193,43 @@ def test_cutting_leaves_what_is_held_and_loses_nothing_of_it(raws, role_scopes, 
     assert reach(expand(plain, ADA, LAB).scopes, members) <= reach(held, members)
 
 
+@given(st.frozensets(written_scopes(), max_size=6), st.frozensets(written_scopes(), max_size=4),
+       st.frozensets(written_scopes(), max_size=4), memberships)  # fmt: skip
+def test_a_right_that_the_owner_loses_is_gone_from_every_token(kept, lost, raws, members):
+    before = scopes_of_user("ada", kept | lost).scopes
+    after = scopes_of_user("ada", kept).scopes
+    stored = cut_to_held(raws, ADA, before, None, members)
+    now = scopes_of_token(stored, ADA, after, None, members).scopes
+    assert reach(now, members) <= reach(after, members)
+
+
+@given(st.frozensets(written_scopes(), max_size=4), st.frozensets(written_scopes(), max_size=6),
+       memberships)  # fmt: skip
+def test_no_token_of_a_server_exceeds_its_owner(wanted, role_scopes, members):
+    held = scopes_of_user("ada", role_scopes).scopes
+    readable = [raw for raw in wanted if not raw.startswith(("self!", "inherit!"))]
+    stored = scopes_for_server(readable, LAB, held, members=members)
+    scopes = scopes_of_token(stored, ADA, held, LAB, members).scopes
+    assert reach(scopes, members) <= reach(held, members)
+
+
+@given(st.frozensets(written_scopes(), max_size=4), st.frozensets(written_scopes(), max_size=4),
+       st.frozensets(written_scopes(), max_size=6), memberships)  # fmt: skip
+def test_no_client_gets_more_than_it_may_or_the_person_has(asks, allowed, role_scopes, members):
+    held = scopes_of_user("ada", role_scopes).scopes
+    try:
+        asked = scopes_asked_by_client(asks, allowed, GRADER, ADA, roles={}, members=members)
+    except ScopesNotAllowed:
+        return
+    granted = scopes_granted_to_client(asked, GRADER, ADA, held, members=members)
+    scopes = scopes_of_token(granted, ADA, held, GRADER, members).scopes
+    assert reach(scopes, members) <= reach(held, members)
+    if "inherit" not in allowed:
+        basic = identify_scopes(ADA) | access_scopes(GRADER)
+        within = expand(allowed, ADA, GRADER).scopes | basic
+        assert reach(scopes, members) <= reach(within, members)
+
+
 # -- servers ----------------------------------------------------------------
 def test_server_gets_the_scopes_of_its_role():
     stored = scopes_for_server([], LAB, HELD)
