@@ -1,7 +1,7 @@
 """Temporary users by the hundred: all get their server, and nothing of them stays.
 
-``PERIJOVE_TEST_CHURN`` is how many users come in each round and how many rounds there
-are; see ``docs/contributing``.
+``PERIJOVE_TEST_CHURN`` (``500x3``) is how many users come in each round, and how many
+rounds there are. The hub's memory may not grow after the first.
 """
 
 import asyncio
@@ -19,11 +19,15 @@ from perijove.store.tables import metadata
 from perijove.wire.client import HubClient
 from perijove.wire.requests import ServerRequest
 
-USERS, ROUNDS = map(int, os.environ.get("PERIJOVE_TEST_CHURN", "500x1").split("x"))
+USERS, ROUNDS = map(int, os.environ.get("PERIJOVE_TEST_CHURN", "500x3").split("x"))
 AT_ONCE = 50
-LIMIT_S = 120
+LIMIT_S = 180
+"""For one round."""
 GROWTH = 1.05
 """How much more memory the hub may have after the last round than after the first."""
+
+OF_THE_HUB = {"replicas", "duties"}
+"""Tables whose rows come and go with replicas."""
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +80,7 @@ async def one_round(hub: HubProcess, number: int) -> None:
     async with (
         HubClient(hub.origin, ROOT_TOKEN, timeout_s=LIMIT_S) as client,
         httpx.AsyncClient(trust_env=False, timeout=LIMIT_S, limits=limits) as web,
-        asyncio.timeout(LIMIT_S * ROUNDS),
+        asyncio.timeout(LIMIT_S),
         asyncio.TaskGroup() as group,
     ):
 
@@ -89,16 +93,27 @@ async def one_round(hub: HubProcess, number: int) -> None:
 
 
 def rows(db_url: str) -> dict[str, int]:
-    """How many rows each table has."""
+    """How many rows each table has that could hold something of a user."""
     engine = create_engine(db_url)
     try:
         with engine.connect() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in metadata.sorted_tables
+                if table.name not in OF_THE_HUB
             }
     finally:
         engine.dispose()
+
+
+def assert_only_these_stay(db_url: str, before: dict[str, int]) -> None:
+    """Wait a little for the last rows to go."""
+    try:
+        wait_for("the last rows to go", lambda: rows(db_url) == before, 20)
+    except AssertionError:
+        now = rows(db_url)
+        more = {name: now[name] - before[name] for name in now if now[name] != before[name]}
+        raise AssertionError(f"rows that stayed: {more}") from None
 
 
 def test_temporary_users_come_and_go_and_leave_nothing(
@@ -113,12 +128,14 @@ def test_temporary_users_come_and_go_and_leave_nothing(
     sizes = []
     for number in range(ROUNDS):
         asyncio.run(one_round(hub, number))
-        wait_for("the last rows to go", lambda: rows(database_url) == before, 20)
+        assert_only_these_stay(database_url, before)
         assert {route.routespec for route in hub.client.routes()} == routes
         wait_for("servers' processes to end", lambda: not hub.server_processes(), 20)
         assert {found.pid for found in hub.processes()} == processes
         sizes.append(process.memory_info().rss)
         print(f"round {number + 1}: {sizes[-1] / 2**20:.1f} MiB, {process.num_fds()} files")
     assert sizes[-1] <= sizes[0] * GROWTH, sizes
-    assert process.num_fds() <= files + 20
-    assert "Traceback" not in hub.log.read_text()
+    # Connections of the proxy and of the clients may be kept open for the next request.
+    assert process.num_fds() <= files + 2 * AT_ONCE
+    wrong = [line for line in hub.log.read_text().splitlines() if line.startswith(("[E", "[C"))]
+    assert not wrong, wrong[:5]

@@ -6,6 +6,7 @@ Authorization header, or in the cookie that an arrival with ``?token=`` sets.
 """
 
 import os
+import signal
 import socket
 
 PREFIX = os.environ["JUPYTERHUB_SERVICE_PREFIX"]
@@ -34,6 +35,7 @@ def answer(head: str) -> str:
 
 def main() -> None:
     """Answer one request after the other; each connection takes one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     address = os.environ["JUPYTERHUB_SERVICE_URL"].split("/")[2]
     listener = socket.create_server((address.rpartition(":")[0], int(address.rpartition(":")[2])))
     while True:

@@ -18,6 +18,7 @@ from typing import Literal
 
 from perijove.access.catalogue import CATALOGUE, INHERIT, SELF, SELF_SCOPES, Catalogue
 from perijove.access.grammar import (
+    CACHED_SETS,
     LARGEST_CACHED,
     ScopeExpr,
     format_scope,
@@ -87,7 +88,7 @@ def expand(
     return work(raws, owner, client, catalogue)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_SETS)
 def _expand(
     raws: frozenset[str], owner: Owner | None, client: Client | None, catalogue: Catalogue
 ) -> Expansion:

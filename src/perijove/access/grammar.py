@@ -38,6 +38,9 @@ SHORT_KINDS: Final[tuple[Kind, ...]] = ("user", "server", "service")
 LONGEST_SCOPE: Final = 1023
 """Characters of one scope; enough for the longest user and server name together."""
 
+CACHED_SETS: Final = 1024
+"""Sets of scopes that a cache remembers: some 10 kB each, and temporary users come and go."""
+
 LARGEST_CACHED: Final = 512
 """Sets of more scopes than this are worked out anew each time, to bound the memory."""
 
@@ -114,7 +117,7 @@ def read_scopes(raws: Iterable[str], catalogue: Catalogue = CATALOGUE) -> tuple[
     return tuple(read_scope(raw, catalogue) for raw in raws)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_SETS)
 def _parse(scopes: frozenset[str]) -> Parsed:
     found: dict[str, All | dict[Kind, set[str]]] = {}
     for raw in scopes:
@@ -127,14 +130,16 @@ def _parse(scopes: frozenset[str]) -> Parsed:
         filters = found.setdefault(expr.base, {})
         if not isinstance(filters, _Reach):
             filters.setdefault(expr.kind, set()).add(cast(str, expr.value))
-    return MappingProxyType(
-        {
-            base: filters
-            if isinstance(filters, _Reach)
-            else MappingProxyType({kind: frozenset(names) for kind, names in filters.items()})
-            for base, filters in found.items()
-        }
-    )
+    # Most bases of one set have the same filters, such as everything of one user.
+    shared: dict[frozenset[tuple[Kind, frozenset[str]]], Filters] = {}
+    parsed: dict[str, All | Filters] = {}
+    for base, filters in found.items():
+        if isinstance(filters, _Reach):
+            parsed[base] = filters
+            continue
+        reach = {kind: frozenset(names) for kind, names in filters.items()}
+        parsed[base] = shared.setdefault(frozenset(reach.items()), MappingProxyType(reach))
+    return MappingProxyType(parsed)
 
 
 def parse_scopes(scopes: Iterable[str]) -> Parsed:

@@ -21,7 +21,7 @@ from perijove.access.catalogue import CATALOGUE, DEFAULT_ROLES, INHERIT, Catalog
 from perijove.access.decide import Grant
 from perijove.access.errors import ScopeInvalid, ScopesNotAllowed, ScopesNotHeld
 from perijove.access.expand import Client, Dropped, Expansion, Owner, expand
-from perijove.access.grammar import read_scopes
+from perijove.access.grammar import CACHED_SETS, read_scopes
 from perijove.access.intersect import NOBODY, Members, intersect, missing
 
 IDENTIFY: Final = "identify"
@@ -53,7 +53,7 @@ def visitor_scopes(client: Client) -> tuple[str, ...]:
     return (own, f"access:servers!user={client.user}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_SETS)
 def with_identity(grant: Grant, owner: Owner) -> Grant:
     """The grant for requests that only ask whose the credential is: any may know that much."""
     return Grant.of(grant.scopes | identify_scopes(owner))
