@@ -1,0 +1,61 @@
+"""Builds one environment: ``python build_image.py ENVIRONMENT IMAGE``.
+
+The launcher runs this and shows its output. What comes out is a folder:
+
+    share/jupyter/kernels   the kernel that notebooks run in
+    files                   what a visitor finds at home
+    venv                    packages of requirements.txt, if the environment has one
+
+A public launcher would build a container image here instead (repo2docker, kaniko).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+NOT_FOR_VISITORS = ("environment.toml", "requirements.txt", "prepare.py", "__pycache__")
+
+
+def run(*command: str, cwd: Path) -> None:
+    """Run a command whose output is part of the log."""
+    print("$", " ".join([Path(command[0]).name, *command[1:]]), flush=True)
+    subprocess.run(command, cwd=cwd, check=True, stderr=subprocess.STDOUT)
+
+
+def make_python(environment: Path, image: Path) -> str:
+    """The Python of the kernel: one with the required packages, else the launcher's own."""
+    requirements = environment / "requirements.txt"
+    if not requirements.exists():
+        print("No packages to install", flush=True)
+        return sys.executable
+    print("Making a virtual environment", flush=True)
+    venv.create(image / "venv", with_pip=True, symlinks=True)
+    python = str(image / "venv" / "bin" / "python")
+    quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar=off")
+    run(python, "-m", "pip", "install", *quiet, "-r", str(requirements), "ipykernel", cwd=image)
+    return python
+
+
+def build(environment: Path, image: Path) -> None:
+    """Build into ``image``, a folder that does not exist yet."""
+    image.mkdir(parents=True)
+    python = make_python(environment, image)
+    print("Adding the kernel", flush=True)
+    name = ("--name", "python3", "--display-name", "Python 3")
+    run(python, "-m", "ipykernel", "install", "--prefix", str(image), *name, cwd=image)
+    files = image / "files"
+    shutil.copytree(environment, files, ignore=shutil.ignore_patterns(*NOT_FOR_VISITORS))
+    if (environment / "prepare.py").exists():
+        run(python, str(environment / "prepare.py"), cwd=files)
+    print("Built", flush=True)
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    try:
+        build(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{Path(error.cmd[0]).name} ended with {error.returncode}")
