@@ -28,7 +28,7 @@ class ImageSpawner(SimpleLocalProcessSpawner):
         """The built environment. Raises ValueError for one that is not there."""
         name = str(self.user_options.get("image", ""))
         folder = Path(self.images, name)
-        if not IMAGE_NAME.fullmatch(name) or not folder.is_dir():
+        if not IMAGE_NAME.fullmatch(name) or not (folder / "ready").exists():
             raise ValueError(f"There is no environment {name!r}")
         return folder
 
@@ -46,7 +46,6 @@ class ImageSpawner(SimpleLocalProcessSpawner):
             "--ServerApp.port_retries=0",
             "--ServerApp.trust_xheaders=True",
             "--ServerApp.open_browser=False",
-            "--LabApp.news_url=None",
         ]
         return [*arguments, "--allow-root"] if os.geteuid() == 0 else arguments
 
@@ -55,6 +54,7 @@ class ImageSpawner(SimpleLocalProcessSpawner):
         return {
             **super().get_env(),
             "JUPYTER_TOKEN": self.user_options["token"],
+            "JUPYTER_CONFIG_PATH": str(self.image / "etc" / "jupyter"),
             "JUPYTER_PATH": str(self.image / "share" / "jupyter"),
         }
 

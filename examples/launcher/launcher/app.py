@@ -10,12 +10,12 @@ from fastapi import FastAPI, Form, Header, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
-from perijove.wire.client import HubClient
 
 from launcher.builds import read_environments
 from launcher.culling import keep_culling
 from launcher.launches import Launch, Launches
 from launcher.settings import HERE, IDLE_S, MAX_AGE_S
+from perijove.wire.client import HubClient
 
 templates = Jinja2Templates(HERE / "templates")
 templates.env.globals["idle_minutes"] = max(1, round(IDLE_S / 60))

@@ -57,13 +57,12 @@ async def build(environment: Environment, say: Say) -> str:
     """The image of the environment, built if need be. Raises BuildFailed."""
     image = environment.image
     async with _building.setdefault(image, asyncio.Lock()):
-        if (IMAGES / image).is_dir():
+        folder = IMAGES / image
+        if (folder / "ready").exists():
             say("This environment has been built before")
             return image
-        unfinished = IMAGES / f"unfinished-{image}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        await _run_builder(environment, unfinished, say)
-        unfinished.rename(IMAGES / image)
+        shutil.rmtree(folder, ignore_errors=True)
+        await _run_builder(environment, folder, say)
     return image
 
 

@@ -4,10 +4,9 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
+from launcher.settings import IDLE_S, MAX_AGE_S, VISITOR
 from perijove.wire.client import HubClient, HubError, NotFound
 from perijove.wire.models import User
-
-from launcher.settings import IDLE_S, MAX_AGE_S, VISITOR
 
 log = logging.getLogger("uvicorn.error")
 

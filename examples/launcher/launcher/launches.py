@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 from urllib.parse import urlencode
 
-from perijove.wire.client import HubClient, HubError, NotFound, TooMany
-from perijove.wire.requests import ServerRequest
-
 from launcher.builds import BuildFailed, Environment, build
 from launcher.settings import VISITOR
+from perijove.wire.client import HubClient, HubError, NotFound, TooMany
+from perijove.wire.requests import ServerRequest
 
 log = logging.getLogger("uvicorn.error")
 

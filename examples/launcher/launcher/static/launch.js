@@ -20,7 +20,8 @@ function show(event) {
     }
   }
   bar.value = event.progress;
-  if (event.phase !== "building" || event.progress === 0) status.textContent = event.message;
+  // Lines of a build are for the log; they would come too fast for a screen reader.
+  status.textContent = event.phase === "building" ? "Building the environment" : event.message;
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   log.append(`${event.message}\n`);
   if (atEnd) log.scrollTop = log.scrollHeight;
