@@ -248,8 +248,8 @@ def error_words(error: Any) -> tuple[str, str]:
     if text := getattr(error, "jupyterhub_message", ""):
         return str(text), html
     if isinstance(error, HTTPError) and error.log_message:
-        message = error.log_message
-        return (message % error.args if error.args else message), html
+        # tornado doubles the % of a message without arguments.
+        return error.log_message % error.args, html
     if isinstance(error, HTTPError) and error.reason:
         return str(error.reason), html
     return "", html

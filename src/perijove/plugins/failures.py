@@ -6,8 +6,9 @@
     errors of the hub itself,             pass through
     cancellation, exits
 
-The plug-in's own words are always kept. Web errors are told by their shape
-(``status_code``), so that no web framework is needed here.
+The plug-in's own words are always kept. Web errors are told by the name of their
+class, so that no web framework is needed here. A ``status_code`` alone makes none:
+clients of container engines and clouds have it on the errors that they report.
 """
 
 import logging
@@ -18,8 +19,11 @@ from typing import Any
 
 from perijove.domain.errors import PerijoveError, PluginError, Refusal
 from perijove.kit.aio import maybe_await
+from perijove.plugins.refusal import SpawnException
 
 log = logging.getLogger("perijove.plugins")
+
+_WEB_ERRORS = {("tornado.web", "HTTPError"), ("starlette.exceptions", "HTTPException")}
 
 
 def as_hub_error(plugin: str, call: str, error: Exception) -> PerijoveError:
@@ -28,14 +32,15 @@ def as_hub_error(plugin: str, call: str, error: Exception) -> PerijoveError:
         return error
     shown = str(getattr(error, "jupyterhub_message", "") or "")
     shown_html = str(getattr(error, "jupyterhub_html_message", "") or "")
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and not isinstance(status, bool):
+    if answers_request(error):
+        status = error.status_code  # type: ignore[attr-defined]
+        message = shown or _web_message(error, status)
         return Refusal(
             plugin,
             call,
-            shown or _web_message(error, status),
+            message,
             status,
-            shown or _web_message(error, status),
+            message,
             shown_html,
             reason=_reason(error),
             headers=_headers(error),
@@ -44,6 +49,14 @@ def as_hub_error(plugin: str, call: str, error: Exception) -> PerijoveError:
     if shown or shown_html:
         return Refusal(plugin, call, _words(error), 500, shown, shown_html, headers=_headers(error))
     return PluginError(plugin, call, _words(error))
+
+
+def answers_request(error: BaseException | None) -> bool:
+    """Whether the plug-in means this as the answer to whoever asked: a status and a message."""
+    if isinstance(error, SpawnException):
+        return True
+    kinds = {(kind.__module__, kind.__qualname__) for kind in type(error).__mro__}
+    return bool(kinds & _WEB_ERRORS) and isinstance(getattr(error, "status_code", None), int)
 
 
 def as_option_refusal(plugin: str, call: str, error: Exception) -> PerijoveError:
@@ -62,11 +75,13 @@ def _words(error: Exception) -> str:
 
 
 def _web_message(error: Exception, status: int) -> str:
-    """The message of a web framework's error: tornado's log_message, Starlette's detail."""
-    message = getattr(error, "message", None) or getattr(error, "log_message", None)
-    if message:
+    """The message of a refusal or of a web framework's error."""
+    if isinstance(error, SpawnException) and error.message:
+        return error.message
+    if message := getattr(error, "log_message", None):
         try:
-            return str(message) % error.args if "%" in str(message) and error.args else str(message)
+            # tornado doubles the % of a message without arguments.
+            return str(message) % error.args
         except (TypeError, ValueError):
             return str(message)
     for name in ("reason", "detail"):

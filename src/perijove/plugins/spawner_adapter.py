@@ -16,7 +16,13 @@ from perijove.domain.ports import FormData, Launch
 from perijove.kit.aio import maybe_await
 from perijove.kit.urls import bracket_ipv6, server_path
 from perijove.plugins.context import HubContext, PluginServer, PluginSpawnerRow, PluginUser
-from perijove.plugins.failures import as_option_refusal, ask, ask_or_log, blaming
+from perijove.plugins.failures import (
+    answers_request,
+    as_option_refusal,
+    ask,
+    ask_or_log,
+    blaming,
+)
 from perijove.plugins.net import WILDCARDS, connectable
 from perijove.plugins.spawner import Spawner
 
@@ -140,7 +146,7 @@ class SpawnerAdapter:
             with self._blaming("apply_user_options", as_option_refusal):
                 await self.spawner._run_apply_user_options(self.spawner.user_options)
         except Refusal as error:
-            if error.status == 400 and not hasattr(error.__cause__, "status_code"):
+            if error.status == 400 and not answers_request(error.__cause__):
                 error.shown = f"Invalid user options: {error.shown}"
             raise
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from plugins_factories import ADDRESS, make_context, make_server, make_user
+from tornado.web import HTTPError
 from traitlets.config import Config
 
 from perijove.domain.errors import NotFound, PluginError, Refusal
@@ -14,21 +15,6 @@ from perijove.plugins.adapters import SpawnerPool
 from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import HubContext
 from perijove.plugins.spawner import Spawner, SpawnException
-
-
-class WebError(Exception):
-    """Shaped like tornado's HTTPError."""
-
-    def __init__(
-        self, status_code: int, log_message: str = "", *args: Any, reason: str = ""
-    ) -> None:
-        super().__init__(*args)
-        self.status_code, self.log_message, self.args, self.reason = (
-            status_code,
-            log_message,
-            args,
-            reason,
-        )
 
 
 class Traced(Spawner):
@@ -271,10 +257,10 @@ async def test_a_policy_refusal_keeps_its_status_reason_and_words(traced: Any) -
 @pytest.mark.parametrize(
     ("error", "status", "shown"),
     [
-        (WebError(403, "not %s", "you"), 403, "not you"),
-        (WebError(409, "100% sure"), 409, "100% sure"),
-        (WebError(418, reason="teapot"), 418, "teapot"),
-        (WebError(404), 404, "Not Found"),
+        (HTTPError(403, "not %s", "you"), 403, "not you"),
+        (HTTPError(409, "100% sure"), 409, "100% sure"),
+        (HTTPError(418, reason="teapot"), 418, "teapot"),
+        (HTTPError(404), 404, "Not Found"),
     ],
 )
 async def test_a_web_error_keeps_its_status_and_message(
@@ -368,6 +354,20 @@ def test_state_that_is_no_json_is_blamed_on_the_plugin(traced: Any, state: Any) 
         port.state()
 
 
+class EngineError(Exception):
+    """What clients of container engines raise: the status is that of their own request."""
+
+    status_code = 404
+
+
+async def test_an_engines_error_with_a_status_is_no_answer_to_the_person(traced: Any) -> None:
+    port, _ = open_port(traced)
+    traced.answers = {"start": EngineError("no such image: science:1")}
+    with pytest.raises(PluginError, match="no such image: science:1") as caught:
+        await port.start()
+    assert not isinstance(caught.value, Refusal)
+
+
 async def test_a_poll_that_gives_nonsense_is_blamed_on_the_plugin(traced: Any) -> None:
     port, _ = open_port(traced)
     traced.answers = {"poll": "running"}
@@ -379,7 +379,7 @@ async def test_a_poll_that_gives_nonsense_is_blamed_on_the_plugin(traced: Any) -
 @pytest.mark.parametrize(
     ("error", "status", "shown"),
     [
-        (WebError(422, "bad size"), 422, "bad size"),
+        (HTTPError(422, "bad size"), 422, "bad size"),
         (ValueError("bad size"), 400, "bad size"),
         (KeyError("size"), 400, "'size'"),
         (SpawnException("over", reason="quota", status_code=429), 429, "over"),
