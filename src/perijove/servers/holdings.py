@@ -21,14 +21,16 @@ from perijove.kit.aio import Signal
 class Holding:
     """One held server. ``events`` are those of the running start, until it ends.
 
-    ``plugin`` is the plug-in's own ``start`` while it runs, ``spare_token`` a token
-    that was kept for a server that may resume with it.
+    ``plugin`` is the plug-in's own ``start`` while it runs, ``telling`` hears its
+    progress until the server is ready, and ``spare_token`` is a token that was kept for
+    a server that may resume with it.
     """
 
     server: Server
     port: SpawnerPort | None = None
     starting: asyncio.Task[None] | None = None
     plugin: asyncio.Task[str] | None = None
+    telling: asyncio.Task[None] | None = None
     stopping: asyncio.Task[None] | None = None
     spare_token: int | None = None
     begun_at: float = field(default_factory=time.monotonic)

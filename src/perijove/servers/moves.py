@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from perijove.domain.errors import LeaseLost, StoreUnavailable
 from perijove.domain.events import Message, Topic
-from perijove.domain.servers import Failure, State, Wish
+from perijove.domain.servers import Failure, Wish
 from perijove.kit.aio import backoff_delays
 from perijove.kit.clock import Clock, RealClock
 from perijove.servers import lifecycle
@@ -88,15 +88,15 @@ class Moves:
             raise LeaseLost(f"server {server.id} is no longer held at epoch {server.epoch}")
 
     async def store_progress(self, holding: Holding, plugin_state: dict[str, Any]) -> None:
-        """Write the events so far, and the plug-in's state, of a server that is STARTING.
+        """Write the events so far, and the plug-in's state, of a server that starts.
 
-        Raises LeaseLost when it is not STARTING any more, or not ours.
+        Raises LeaseLost when it is in another state by now, or not ours.
         """
         server, events = holding.server, holding.unstored()
 
         def write(connection: Connection) -> None:
             server_rows.amend(
-                connection, server.id, server.epoch, State.STARTING, plugin_state=plugin_state
+                connection, server.id, server.epoch, server.state, plugin_state=plugin_state
             )
             event_rows.append(connection, server.id, events)
 

@@ -36,7 +36,7 @@ CANCEL_GRACE_S = 1.0
 STORE_EVENTS_S = 0.25
 """How often progress events are written for other replicas."""
 LAST_WORDS_S = 0.05
-"""How long progress is still listened to after ``start`` has returned."""
+"""How long progress is still listened to when a start has failed, or the server is ready."""
 POLL_LIMIT_S = 60.0
 """How long one poll may take, so that a plug-in that hangs cannot stop all polling."""
 CANCELLED = "cancelled"
@@ -192,16 +192,22 @@ class Runner:
         )
         await port.prepare(launch)
         _require_wanted(holding)
-        url = await self._plugin_start(holding, port)
-        _require_wanted(holding)
-        await work.launcher.reconcile_token(holding, user, port, token)
-        await self._moves.make(
-            holding, Move.RETURN, url=url, plugin_state=port.state(), host=port.local_host
+        holding.telling = self._tasks.spawn(
+            self._tell_progress(holding, port), f"progress {holding.server.full_name!r}"
         )
-        await self._finish(holding, port, url)
+        try:
+            url = await self._plugin_start(holding, port)
+            _require_wanted(holding)
+            await work.launcher.reconcile_token(holding, user, port, token)
+            await self._moves.make(
+                holding, Move.RETURN, url=url, plugin_state=port.state(), host=port.local_host
+            )
+            await self._finish(holding, port, url)
+        finally:
+            holding.telling.cancel()
 
     async def _plugin_start(self, holding: Holding, port: SpawnerPort) -> str:
-        """The plug-in's own start, with its progress shown meanwhile.
+        """The plug-in's own start.
 
         It runs in a task of its own, since it may ignore its cancellation: the limit
         must hold all the same. A stop waits for such a one (``_outlast``).
@@ -209,14 +215,13 @@ class Runner:
         name = holding.server.full_name
         holding.plugin = plugin = asyncio.ensure_future(ask(port, "start", port.start()))
         plugin.add_done_callback(_read_result)
-        telling = self._tasks.spawn(self._tell_progress(holding, port), f"progress {name!r}")
         storing = self._tasks.spawn(self._store_progress(holding, port), f"events {name!r}")
         try:
             done, _ = await asyncio.wait([plugin], timeout=port.start_timeout_s)
-            # What the plug-in wanted to say last is already waiting in its generator.
-            await asyncio.wait([telling], timeout=LAST_WORDS_S)
+            if not done or plugin.cancelled() or plugin.exception() is not None:
+                await _hear_last_words(holding)
         finally:
-            for task in (plugin, telling, storing):
+            for task in (plugin, storing):
                 task.cancel()
         if not done:
             raise StartFailed(
@@ -258,11 +263,18 @@ class Runner:
         port.set_address(url)
         addresses = work.routes.addresses
         path = addresses.server_path(server.user_name, server.name)
-        await work.prober.wait(url + path + "api", port.http_timeout_s, port.poll)
+        storing = self._tasks.spawn(
+            self._store_progress(holding, port), f"events {server.full_name!r}"
+        )
+        try:
+            await work.prober.wait(url + path + "api", port.http_timeout_s, port.poll)
+        finally:
+            storing.cancel()
         _require_wanted(holding)
         await self._moves.confirm(holding)
         work.audit.server_action("start", server.user_name, server.name)
         await work.routes.add(server, url)
+        await _hear_last_words(holding)
         event = await port.ready_event(
             ready_event(addresses.server_url(server.user_name, server.name))
         )
@@ -383,6 +395,13 @@ class Runner:
         holding.port = None
         self._holdings.drop(holding)
         self._work.launcher.forget(ended or [])
+
+
+async def _hear_last_words(holding: Holding) -> None:
+    """What the plug-in wanted to say last is already waiting in its generator."""
+    if holding.telling is not None:
+        await asyncio.wait([holding.telling], timeout=LAST_WORDS_S)
+        holding.telling.cancel()
 
 
 def _require_wanted(holding: Holding) -> None:

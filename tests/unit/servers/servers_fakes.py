@@ -34,6 +34,8 @@ class Plan:
     open_error: Exception | None = None
     address_error: Exception | None = None
     events: Sequence[dict[str, Any]] = ()
+    late_gate: asyncio.Event | None = None
+    late_events: Sequence[dict[str, Any]] = ()
     launch_before_gate: bool = False
     address: str = ""
     lost: bool = False
@@ -214,6 +216,10 @@ class FakeSpawner:
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         for event in self.plan.events:
             await asyncio.sleep(0)
+            yield dict(event)
+        if self.plan.late_gate is not None:
+            await self.plan.late_gate.wait()
+        for event in self.plan.late_events:
             yield dict(event)
 
     async def ready_event(self, event: dict[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,31 @@ async def test_events_are_stored_in_order_and_end_with_ready(hub: Replica) -> No
     assert events[-1].data["url"] == "/user/ada/"
 
 
+async def test_progress_is_heard_and_stored_until_the_server_answers(hub: Replica) -> None:
+    gate = asyncio.Event()
+    hub.world.plans["ada/"] = Plan(late_gate=gate, late_events=[{"message": "node is up"}])
+    hub.world.silent.add("ada/")
+    server = await hub.request("ada")
+
+    async def probing() -> bool:
+        return (await hub.row(server)).state is State.PROBING
+
+    await until("a server that does not answer yet", probing)
+    gate.set()
+
+    async def stored() -> bool:
+        return "node is up" in [event.data["message"] for event in await hub.events(server)]
+
+    await until("the late event", stored)
+    hub.world.silent.clear()
+    await hub.commands.wait_started(server, 5)
+    assert [event.data["message"] for event in await hub.events(server)] == [
+        "Server requested",
+        "node is up",
+        "Server ready at /user/ada/",
+    ]
+
+
 async def test_the_ready_event_is_what_the_operators_hook_makes_of_it(hub: Replica) -> None:
     hub.world.plans["ada/"] = Plan(ready_hook={"message": "come in"})
     server = await hub.up("ada")
