@@ -1,8 +1,8 @@
 """Opening a database and running work on it without blocking the event loop.
 
 On SQLite, reads run in the loop itself (microseconds; WAL keeps writers out of
-their way) and writes go through one thread, so they never wait for each other
-inside SQLite. On PostgreSQL both run in a pool of threads. Work is a plain
+their way) and writes go through one thread (``writer``), so they never wait for each
+other inside SQLite. On PostgreSQL both run in a pool of threads. Work is a plain
 function of a connection; the same function serves migrations and the cli.
 
 A SQLite database "in memory" is a file of its own in memory where the system
@@ -12,11 +12,12 @@ has such files: several connections, with transactions of their own, see it.
 import asyncio
 import os
 import re
+import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from threading import RLock
 from typing import Any, TypeVar
@@ -33,9 +34,9 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool, StaticPool
 
 from perijove.domain.errors import ConfigError, StoreUnavailable
+from perijove.store.writer import Work, Writer
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 
 BUSY_TIMEOUT_S = 15
 POSTGRESQL_THREADS = 8
@@ -72,11 +73,13 @@ class Database:
             raise ConfigError(f"c.JupyterHub.db_url cannot be used: {error}") from error
         # SQLite's one writing connection may be wanted by a thread besides the writer's,
         # since plug-ins write synchronously.
-        self._writing: AbstractContextManager[Any] = RLock() if self.sqlite else nullcontext()
+        self._writing = RLock()
         self._read_connection: Connection | None = None
+        self._write_connection: Connection | None = None
         self._threads = ThreadPoolExecutor(
             1 if self.sqlite else POSTGRESQL_THREADS, thread_name_prefix="perijove-store"
         )
+        self._writer = Writer(self._threads, self._transaction) if self.sqlite else None
 
     async def read(self, work: Work[T]) -> T:
         """The result of ``work``, which must only read."""
@@ -98,20 +101,33 @@ class Database:
             raise _unavailable(error) from error
 
     async def write(self, work: Work[T]) -> T:
-        """The result of ``work``, run as one transaction, committed when this returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, work)
+        """The result of ``work``, run as one transaction, committed when this returns.
+
+        On SQLite several may share a commit; none sees another that was undone.
+        """
+        if self._writer is None:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self.write_now, work)
+        with _translated_errors():
+            return await self._writer.run(work)
 
     def write_now(self, work: Work[T]) -> T:
         """``write`` for callers without an event loop."""
-        try:
-            with self._writing, self.engine.begin() as connection:
-                return work(connection)
-        except (OperationalError, InterfaceError) as error:
-            raise _unavailable(error) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable(error) from error
-            raise
+        with _translated_errors(), self._transaction() as connection:
+            return work(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if not self.sqlite:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writing:
+            # One connection for good: to get one from the engine costs more than BEGIN does.
+            if self._write_connection is None:
+                self._write_connection = self.engine.connect()
+            with self._write_connection.begin():
+                yield self._write_connection
 
     def _drop_reader(self) -> None:
         connection, self._read_connection = self._read_connection, None
@@ -122,9 +138,10 @@ class Database:
     def close(self) -> None:
         """Finish queued writes and close every connection. Safe to call twice."""
         self._threads.shutdown(wait=True)
-        if self._read_connection is not None:
-            self._read_connection.close()
-            self._read_connection = None
+        for connection in (self._read_connection, self._write_connection):
+            if connection is not None:
+                connection.close()
+        self._read_connection = self._write_connection = None
         self.engine.dispose()
         if self._reader is not self.engine:
             self._reader.dispose()
@@ -223,6 +240,19 @@ def _begin_before_change(
     is_open = raw.in_transaction if sqlite else raw.info.transaction_status.value != 0
     if not is_open:
         cursor.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """The database's own failures as StoreUnavailable; what is wrong with a statement stays."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, sqlite3.Error) as error:
+        raise _unavailable(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _unavailable(error) from error
+        raise
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from perijove.domain.events import ProgressEvent
 from perijove.store.inserts import insert_missing
+from perijove.store.prepared import Prepared
 from perijove.store.tables import server_events
 
-_AFTER = (
+_AFTER = Prepared(
     select(server_events.c.seq, server_events.c.data)
     .where(
         server_events.c.server_id == bindparam("server_id"),
@@ -17,12 +18,12 @@ _AFTER = (
     )
     .order_by(server_events.c.seq)
 )
-_CLEAR = delete(server_events).where(server_events.c.server_id == bindparam("server_id"))
+_CLEAR = Prepared(delete(server_events).where(server_events.c.server_id == bindparam("server_id")))
 
 
 def clear(connection: Connection, server_id: int) -> None:
     """Forget the events of the last start."""
-    connection.execute(_CLEAR, {"server_id": server_id})
+    _CLEAR.run(connection, server_id=server_id)
 
 
 def append(connection: Connection, server_id: int, events: Sequence[ProgressEvent]) -> None:
@@ -43,5 +44,5 @@ def append(connection: Connection, server_id: int, events: Sequence[ProgressEven
 
 def after(connection: Connection, server_id: int, seq: int) -> list[ProgressEvent]:
     """The events with a number above ``seq``, in order."""
-    rows = connection.execute(_AFTER, {"server_id": server_id, "seq": seq})
-    return [ProgressEvent(row.seq, row.data) for row in rows]
+    rows = _AFTER.all(connection, server_id=server_id, seq=seq)
+    return [ProgressEvent(number, data) for number, data in rows]

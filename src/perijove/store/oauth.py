@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, up
 
 from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode
 from perijove.store.inserts import chunks, insert_missing
+from perijove.store.prepared import Prepared
 from perijove.store.tables import oauth_clients, oauth_codes, servers, services, tokens, users
 
 _CLIENT: Select[Any] = select(
@@ -20,27 +21,31 @@ _CLIENT: Select[Any] = select(
     oauth_clients.c.redirect_uri,
     oauth_clients.c.allowed_scopes,
 )
-_BY_IDENTIFIER = _CLIENT.where(oauth_clients.c.identifier == bindparam("identifier"))
-_SERVER_OF = (
+_BY_IDENTIFIER = Prepared(_CLIENT.where(oauth_clients.c.identifier == bindparam("identifier")))
+_SERVER_OF = Prepared(
     select(users.c.name, servers.c.name)
     .join(users, users.c.id == servers.c.user_id)
     .where(servers.c.oauth_client_id == bindparam("identifier"))
 )
-_SERVICE_OF = select(services.c.name, services.c.oauth_no_confirm).where(
-    services.c.oauth_client_id == bindparam("identifier")
+_SERVICE_OF = Prepared(
+    select(services.c.name, services.c.oauth_no_confirm).where(
+        services.c.oauth_client_id == bindparam("identifier")
+    )
 )
-_CODE: Select[Any] = select(
-    oauth_codes.c.client_id,
-    oauth_codes.c.code,
-    oauth_codes.c.expires_at,
-    oauth_codes.c.redirect_uri,
-    oauth_codes.c.session_id,
-    oauth_codes.c.user_id,
-    oauth_codes.c.scopes,
-    oauth_codes.c.code_challenge,
-    oauth_codes.c.code_challenge_method,
-    oauth_codes.c.token_id,
-).where(oauth_codes.c.code == bindparam("code"))
+_CODE = Prepared(
+    select(
+        oauth_codes.c.client_id,
+        oauth_codes.c.code,
+        oauth_codes.c.expires_at,
+        oauth_codes.c.redirect_uri,
+        oauth_codes.c.session_id,
+        oauth_codes.c.user_id,
+        oauth_codes.c.scopes,
+        oauth_codes.c.code_challenge,
+        oauth_codes.c.code_challenge_method,
+        oauth_codes.c.token_id,
+    ).where(oauth_codes.c.code == bindparam("code"))
+)
 
 
 def _client(row: Sequence[Any]) -> OAuthClient:
@@ -50,7 +55,7 @@ def _client(row: Sequence[Any]) -> OAuthClient:
 
 def find_client(connection: Connection, identifier: str) -> OAuthClient | None:
     """The client of this id."""
-    row = connection.execute(_BY_IDENTIFIER, {"identifier": identifier}).first()
+    row = _BY_IDENTIFIER.first(connection, identifier=identifier)
     return _client(row) if row else None
 
 
@@ -62,18 +67,21 @@ def save_client(connection: Connection, client: OAuthClient) -> None:
         "redirect_uri": client.redirect_uri,
         "allowed_scopes": list(client.allowed_scopes),
     }
-    changed = connection.execute(_CHANGE_CLIENT, {"_identifier": client.identifier, **values})
-    if changed.rowcount == 0:
-        connection.execute(_ADD_CLIENT, {"identifier": client.identifier, **values})
+    if not _CHANGE_CLIENT.run(connection, _identifier=client.identifier, **values):
+        _ADD_CLIENT.run(connection, identifier=client.identifier, **values)
 
 
 _CLIENT_FIELDS = ("description", "secret_hash", "redirect_uri", "allowed_scopes")
-_CHANGE_CLIENT = (
+_CHANGE_CLIENT = Prepared(
     update(oauth_clients)
     .where(oauth_clients.c.identifier == bindparam("_identifier"))
     .values({name: bindparam(name) for name in _CLIENT_FIELDS})
 )
-_ADD_CLIENT = insert(oauth_clients)
+_ADD_CLIENT = Prepared(
+    insert(oauth_clients).values(
+        {name: bindparam(name) for name in ("identifier", *_CLIENT_FIELDS)}
+    )
+)
 
 
 def set_secret_hash(connection: Connection, identifier: str, hashed: str) -> None:
@@ -105,16 +113,16 @@ def client_owner(connection: Connection, identifier: str) -> ClientOwner | None:
     """The server or service that a client belongs to."""
     if identifier == HUB_CLIENT:
         return None
-    row = connection.execute(_SERVER_OF, {"identifier": identifier}).first()
+    row = _SERVER_OF.first(connection, identifier=identifier)
     if row:
         return ClientOwner(server=(row[0], row[1]))
-    row = connection.execute(_SERVICE_OF, {"identifier": identifier}).first()
+    row = _SERVICE_OF.first(connection, identifier=identifier)
     return ClientOwner(service=row[0], no_confirm=row[1]) if row else None
 
 
 def find_code(connection: Connection, hashed: str) -> OAuthCode | None:
     """The code with this hash; expired and used ones are found, too. ``code`` holds the hash."""
-    row = connection.execute(_CODE, {"code": hashed}).first()
+    row = _CODE.first(connection, code=hashed)
     if row is None:
         return None
     client, stored, expires_at, uri, session, user, scopes, challenge, method, token_id = row

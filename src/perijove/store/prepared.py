@@ -1,17 +1,20 @@
-"""Selects of hot paths, compiled once and run on the driver itself.
+"""Statements of hot paths, compiled once and run on the driver itself.
 
 SQLAlchemy works out anew for each execution what is the same every time: a read
 by key took 19 us through Core and takes 5 this way. Statements are still built
 with Core, so both databases and all types are served, and whenever anything is
 out of the ordinary (the driver reports an error, statements are to be logged)
 Core runs the statement after all.
+
+On PostgreSQL that second attempt would find a transaction that the first has spoilt,
+and say so instead of what was wrong. Statements that write go through Core there.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
 
 Convert = Callable[[Any], Any]
@@ -34,37 +37,50 @@ class _Compiled:
 
 
 class Prepared:
-    """A select that runs often.
+    """A statement that runs often.
 
-    It must not hold ``IN`` lists, whose text depends on their length (``dialect.is_among``).
+    It must not hold ``IN`` lists, whose text depends on their length (``dialect.is_among``),
+    and must name every value that is to be given (``bindparam``).
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
         self.statement = statement
+        self._reads = isinstance(statement, Select)
         self._compiled: dict[str, _Compiled] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Sequence[Any]]:
-        """Every row, in the order of the selected columns. Raises sqlalchemy's DBAPIError."""
-        if connection.engine.echo:
-            return list(connection.execute(self.statement, values))
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
-        given = {**compiled.constants, **values}
-        for name, convert in compiled.binds:
-            given[name] = convert(given[name])
-        parameters = given if compiled.names is None else [given[name] for name in compiled.names]
-        driver: Any = connection.connection.driver_connection
-        try:
-            rows = driver.execute(compiled.text, parameters).fetchall()
-        except compiled.driver_error:
-            # Core knows what the error means, and whether the connection is dead.
-            return list(connection.execute(self.statement, values))
-        return _converted(rows, compiled.converts)
+        """Every row that is selected or returned. Raises sqlalchemy's DBAPIError."""
+        compiled = self._for(connection)
+        if compiled is not None:
+            try:
+                rows = _cursor(connection, compiled, values).fetchall()
+            except compiled.driver_error:
+                pass  # Core knows what the error means, and whether the connection is dead.
+            else:
+                return _converted(rows, compiled.converts)
+        return list(connection.execute(self.statement, values))
 
     def first(self, connection: Connection, **values: Any) -> Sequence[Any] | None:
         """The first row, if there is any."""
         rows = self.all(connection, **values)
         return rows[0] if rows else None
+
+    def run(self, connection: Connection, **values: Any) -> int:
+        """Write; how many rows that concerned. Raises sqlalchemy's DBAPIError."""
+        compiled = self._for(connection)
+        if compiled is not None:
+            try:
+                return int(_cursor(connection, compiled, values).rowcount)
+            except compiled.driver_error:
+                pass  # as above
+        return connection.execute(self.statement, values).rowcount
+
+    def _for(self, connection: Connection) -> _Compiled | None:
+        """The compiled statement; None if Core is to run it."""
+        dialect = connection.dialect
+        if connection.engine.echo or not (self._reads or dialect.name == "sqlite"):
+            return None
+        return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         compiled = self.statement.compile(dialect=dialect)
@@ -85,13 +101,23 @@ class Prepared:
             binds=tuple(item for item in converts.items() if compiled.binds[item[0]].required),
             converts=tuple(
                 (position, convert)
-                for position, column in enumerate(self.statement.selected_columns)
+                for position, column in enumerate(self.statement.exported_columns)
                 if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
             ),
             driver_error=dialect.loaded_dbapi.Error,
         )
         self._compiled[dialect.name] = made
         return made
+
+
+def _cursor(connection: Connection, compiled: _Compiled, values: dict[str, Any]) -> Any:
+    """The statement executed on the driver. Raises the driver's own errors."""
+    given = {**compiled.constants, **values}
+    for name, convert in compiled.binds:
+        given[name] = convert(given[name])
+    parameters = given if compiled.names is None else [given[name] for name in compiled.names]
+    driver: Any = connection.connection.driver_connection
+    return driver.execute(compiled.text, parameters)
 
 
 def _converted(

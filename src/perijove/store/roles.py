@@ -43,54 +43,58 @@ _NAMES_OF = {
     )
     for kind in _HOLDERS
 }
-_OF_USER = _SELECT.where(
-    roles.c.id.in_(
-        union(
-            select(user_roles.c.role_id).where(user_roles.c.user_id == bindparam("user_id")),
-            select(group_roles.c.role_id)
-            .join(memberships, memberships.c.group_id == group_roles.c.group_id)
-            .where(memberships.c.user_id == bindparam("user_id")),
+_ALL = Prepared(_SELECT.order_by(roles.c.id))
+_BY_NAME = Prepared(_SELECT.where(roles.c.name == bindparam("name")))
+_OF_USER = Prepared(
+    _SELECT.where(
+        roles.c.id.in_(
+            union(
+                select(user_roles.c.role_id).where(user_roles.c.user_id == bindparam("user_id")),
+                select(group_roles.c.role_id)
+                .join(memberships, memberships.c.group_id == group_roles.c.group_id)
+                .where(memberships.c.user_id == bindparam("user_id")),
+            )
         )
-    )
-).order_by(roles.c.id)
-_OF_SERVICE = (
+    ).order_by(roles.c.id)
+)
+_OF_SERVICE = Prepared(
     _SELECT.join(service_roles, service_roles.c.role_id == roles.c.id)
     .where(service_roles.c.service_id == bindparam("service_id"))
     .order_by(roles.c.id)
 )
 
 
-def from_row(row: Any) -> Role:
+def from_row(row: Sequence[Any]) -> Role:
     """A row of this module's selects as a domain value."""
-    return Role(row.id, row.name, row.description, tuple(row.scopes or ()), row.managed_by_auth)
+    role_id, name, description, scopes, managed = row
+    return Role(role_id, name, description, tuple(scopes or ()), managed)
 
 
 def all_roles(connection: Connection) -> dict[str, Role]:
     """Every role by name, oldest first."""
-    rows = connection.execute(_SELECT.order_by(roles.c.id))
-    return {row.name: from_row(row) for row in rows}
+    return {role.name: role for role in map(from_row, _ALL.all(connection))}
 
 
 def find(connection: Connection, name: str) -> Role | None:
     """The role of this name."""
-    row = connection.execute(_SELECT.where(roles.c.name == name)).first()
+    row = _BY_NAME.first(connection, name=name)
     return from_row(row) if row else None
 
 
 def named(connection: Connection, names: Collection[str]) -> dict[str, Role]:
     """Those of these roles that exist, by name."""
     rows = connection.execute(_SELECT.where(roles.c.name.in_(sorted(set(names)))))
-    return {row.name: from_row(row) for row in rows}
+    return {role.name: role for role in map(from_row, rows)}
 
 
 def of_user(connection: Connection, user_id: int) -> list[Role]:
     """The roles a person holds directly or through groups: one statement."""
-    return [from_row(row) for row in connection.execute(_OF_USER, {"user_id": user_id})]
+    return [from_row(row) for row in _OF_USER.all(connection, user_id=user_id)]
 
 
 def of_service(connection: Connection, service_id: int) -> list[Role]:
     """The roles of a service."""
-    return [from_row(row) for row in connection.execute(_OF_SERVICE, {"service_id": service_id})]
+    return [from_row(row) for row in _OF_SERVICE.all(connection, service_id=service_id)]
 
 
 def names_of(connection: Connection, kind: Kind, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

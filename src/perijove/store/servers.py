@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Select,
-    Update,
     bindparam,
     delete,
     exists,
@@ -26,7 +25,8 @@ from sqlalchemy import update as sql_update
 
 from perijove.domain.errors import LeaseLost
 from perijove.domain.servers import STARTS, Failure, Server, State, Wish
-from perijove.store.dialect import utc_now
+from perijove.store.dialect import is_among, utc_now
+from perijove.store.prepared import Prepared
 from perijove.store.tables import replicas, servers, users
 
 COLUMNS = (
@@ -51,9 +51,13 @@ COLUMNS = (
     servers.c.checking,
 )
 _SELECT: Select[Any] = select(*COLUMNS, users.c.name).join(users, users.c.id == servers.c.user_id)
-_BY_ID = _SELECT.where(servers.c.id == bindparam("server_id"))
-_BY_NAME = _SELECT.where(users.c.name == bindparam("user"), servers.c.name == bindparam("server"))
-_OF_USER = _SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.id)
+_BY_ID = Prepared(_SELECT.where(servers.c.id == bindparam("server_id")))
+_BY_IDS = Prepared(_SELECT.where(is_among(servers.c.id, "server_ids")).order_by(servers.c.id))
+_BY_NAME = Prepared(
+    _SELECT.where(users.c.name == bindparam("user"), servers.c.name == bindparam("server"))
+)
+_OF_USER = Prepared(_SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.id))
+_ACTIVE = Prepared(_SELECT.where(servers.c.state != State.STOPPED.value))
 
 LIMITS_LOCK = 0x7065_7269
 """Key of the PostgreSQL advisory lock under which limits are counted."""
@@ -94,8 +98,8 @@ def from_row(row: Sequence[Any]) -> Server:
     return from_values(row, row[-1])
 
 
-def _one(connection: Connection, statement: Select[Any], **values: Any) -> Server | None:
-    row = connection.execute(statement, values).first()
+def _one(connection: Connection, statement: Prepared, **values: Any) -> Server | None:
+    row = statement.first(connection, **values)
     return from_row(row) if row else None
 
 
@@ -111,21 +115,19 @@ def find(connection: Connection, user: str, server: str) -> Server | None:
 
 def of_user(connection: Connection, user_id: int) -> list[Server]:
     """All servers of a user, oldest first."""
-    return [from_row(row) for row in connection.execute(_OF_USER, {"user_id": user_id})]
+    return [from_row(row) for row in _OF_USER.all(connection, user_id=user_id)]
 
 
 def by_ids(connection: Connection, server_ids: Sequence[int]) -> list[Server]:
     """The servers with these ids, in one statement."""
     if not server_ids:
         return []
-    statement = _SELECT.where(servers.c.id.in_(server_ids)).order_by(servers.c.id)
-    return [from_row(row) for row in connection.execute(statement)]
+    return [from_row(row) for row in _BY_IDS.all(connection, server_ids=server_ids)]
 
 
 def active(connection: Connection) -> list[Server]:
     """Every server that is not stopped."""
-    statement = _SELECT.where(servers.c.state != State.STOPPED.value)
-    return [from_row(row) for row in connection.execute(statement)]
+    return [from_row(row) for row in _ACTIVE.all(connection)]
 
 
 def held_epochs(connection: Connection, owner: str) -> dict[int, int]:
@@ -150,8 +152,11 @@ def unwanted(connection: Connection, owner: str) -> list[Server]:
 
 def is_leaving(connection: Connection, user_id: int) -> bool:
     """Whether the person is about to be deleted; True as well for somebody who is gone."""
-    row = connection.execute(select(users.c.deleting).where(users.c.id == user_id)).first()
+    row = _LEAVING.first(connection, user_id=user_id)
     return row is None or bool(row[0])
+
+
+_LEAVING = Prepared(select(users.c.deleting).where(users.c.id == bindparam("user_id")))
 
 
 def removing(connection: Connection) -> list[Server]:
@@ -176,24 +181,30 @@ def count(connection: Connection, user_id: int) -> Counts:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(LIMITS_LOCK)))
-    row = connection.execute(_COUNTS, {"user_id": user_id}).one()
+    row = _COUNTS.first(connection, user_id=user_id)
+    assert row is not None
     return Counts(*(value or 0 for value in row))
 
 
-_STATES_STARTING = [state.value for state in STARTS]
-_COUNTS = select(
-    select(func.count())
-    .where(servers.c.state != State.STOPPED.value)
-    .scalar_subquery()
-    .label("active"),
-    select(func.count())
-    .where(servers.c.state != State.STOPPED.value, servers.c.state.in_(_STATES_STARTING))
-    .scalar_subquery()
-    .label("starting"),
-    select(func.count())
-    .where(servers.c.user_id == bindparam("user_id"), servers.c.name != "")
-    .scalar_subquery()
-    .label("named"),
+_STATES_STARTING = sorted(state.value for state in STARTS)
+_COUNTS = Prepared(
+    select(
+        select(func.count())
+        .where(servers.c.state != State.STOPPED.value)
+        .scalar_subquery()
+        .label("active"),
+        select(func.count())
+        .where(
+            servers.c.state != State.STOPPED.value,
+            or_(*(servers.c.state == state for state in _STATES_STARTING)),
+        )
+        .scalar_subquery()
+        .label("starting"),
+        select(func.count())
+        .where(servers.c.user_id == bindparam("user_id"), servers.c.name != "")
+        .scalar_subquery()
+        .label("named"),
+    )
 )
 
 
@@ -237,19 +248,17 @@ def enqueue(
     display_name: str | None,
 ) -> int | None:
     """STOPPED to QUEUED, held by ``owner`` from the start; the new epoch, or None."""
-    row = connection.execute(
-        _ENQUEUE,
-        {
-            "_id": server_id,
-            "lease_owner": owner,
-            "options": options,
-            "display_name": display_name,
-        },
-    ).first()
+    row = _ENQUEUE.first(
+        connection,
+        _id=server_id,
+        lease_owner=owner,
+        options=options,
+        display_name=display_name,
+    )
     return int(row[0]) if row else None
 
 
-_ENQUEUE = (
+_ENQUEUE = Prepared(
     sql_update(servers)
     .where(servers.c.id == bindparam("_id"), servers.c.state == State.STOPPED.value)
     .values(
@@ -274,10 +283,10 @@ _ENQUEUE = (
 
 def touch_owner(connection: Connection, user_id: int) -> None:
     """The owner of a server did something just now."""
-    connection.execute(_TOUCH_OWNER, {"_id": user_id})
+    _TOUCH_OWNER.run(connection, _id=user_id)
 
 
-_TOUCH_OWNER = (
+_TOUCH_OWNER = Prepared(
     sql_update(users).where(users.c.id == bindparam("_id")).values(last_activity=utc_now())
 )
 
@@ -292,17 +301,14 @@ def move(
 ) -> None:
     """One legal move of a held server, with what else changes. Raises LeaseLost."""
     statement = _move(frozenset(sources), tuple(values))
-    result = connection.execute(
-        statement, {"_id": server_id, "_epoch": epoch, "state": target.value, **values}
-    )
-    if result.rowcount == 0:
+    if not statement.run(connection, _id=server_id, _epoch=epoch, state=target.value, **values):
         raise LeaseLost(f"server {server_id} is no longer held at epoch {epoch}")
 
 
 @lru_cache
-def _move(sources: frozenset[State], columns: tuple[str, ...]) -> Update:
+def _move(sources: frozenset[State], columns: tuple[str, ...]) -> Prepared:
     """The conditional update of these columns; there are only a handful of kinds."""
-    return (
+    return Prepared(
         sql_update(servers)
         .where(
             servers.c.id == bindparam("_id"),

@@ -17,6 +17,7 @@ from sqlalchemy import (
 
 from perijove.domain.users import Service
 from perijove.store.dialect import utc_now
+from perijove.store.prepared import Prepared
 from perijove.store.tables import replicas, services
 
 COLUMNS = (
@@ -38,8 +39,8 @@ COLUMNS = (
     services.c.pid,
 )
 _SELECT: Select[Any] = select(*COLUMNS)
-_BY_NAME = _SELECT.where(services.c.name == bindparam("name"))
-_BY_ID = _SELECT.where(services.c.id == bindparam("service_id"))
+_BY_NAME = Prepared(_SELECT.where(services.c.name == bindparam("name")))
+_BY_ID = Prepared(_SELECT.where(services.c.id == bindparam("service_id")))
 
 
 def from_row(row: Sequence[Any]) -> Service:
@@ -84,13 +85,13 @@ def from_row(row: Sequence[Any]) -> Service:
 
 def find(connection: Connection, name: str) -> Service | None:
     """The service of this name."""
-    row = connection.execute(_BY_NAME, {"name": name}).first()
+    row = _BY_NAME.first(connection, name=name)
     return from_row(row) if row else None
 
 
 def get(connection: Connection, service_id: int) -> Service | None:
     """The service with this id."""
-    row = connection.execute(_BY_ID, {"service_id": service_id}).first()
+    row = _BY_ID.first(connection, service_id=service_id)
     return from_row(row) if row else None
 
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from perijove.domain.users import Session, User
+from perijove.store.prepared import Prepared
 from perijove.store.tables import sessions, users
 from perijove.store.users import COLUMNS
 from perijove.store.users import from_row as user_from_row
 
-_WITH_USER: Select[Any] = (
+_WITH_USER = Prepared(
     select(*COLUMNS, sessions.c.id, sessions.c.user_id, sessions.c.created, sessions.c.expires_at)
     .join(users, users.c.id == sessions.c.user_id)
     .where(sessions.c.id == bindparam("session_id"))
@@ -25,7 +26,7 @@ def _from_row(row: Sequence[Any]) -> Session:
 
 def find(connection: Connection, session_id: str) -> tuple[Session, User] | None:
     """The session and whose it is, in one statement."""
-    row = connection.execute(_WITH_USER, {"session_id": session_id}).first()
+    row = _WITH_USER.first(connection, session_id=session_id)
     return (_from_row(row), user_from_row(row)) if row else None
 
 

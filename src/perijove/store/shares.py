@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from perijove.domain.servers import State
 from perijove.domain.shares import Share, ShareCode
+from perijove.store.prepared import Prepared
 from perijove.store.tables import groups, memberships, servers, share_codes, shares, users
 
 _owners = users.alias("owners")
@@ -63,18 +64,19 @@ _SHARE: Select[Any] = (
 )
 
 
-def _share(row: Row[Any]) -> Share:
+def _share(row: Sequence[Any]) -> Share:
+    share_id, owner, server_id, server, ready, scopes, created, expires_at, user, group = row
     return Share(
-        row.id,
-        row.owner,
-        row.server_id,
-        row.server,
-        _filtered(row.scopes, row.owner, row.server),
-        row.created,
-        row.expires_at,
-        row.user,
-        row.group,
-        row.ready,
+        share_id,
+        owner,
+        server_id,
+        server,
+        _filtered(scopes, owner, server),
+        created,
+        expires_at,
+        user,
+        group,
+        ready,
     )
 
 
@@ -102,8 +104,7 @@ def _where(query: ShareQuery, now: datetime) -> list[ColumnElement[bool]]:
     if query.server_id is not None:
         where.append(shares.c.server_id == query.server_id)
     if query.received_by is not None:
-        member_of = select(memberships.c.group_id).where(memberships.c.user_id == query.received_by)
-        where.append(or_(shares.c.user_id == query.received_by, shares.c.group_id.in_(member_of)))
+        where.append(_received_by(query.received_by))
     if query.group_id is not None:
         where.append(shares.c.group_id == query.group_id)
     if query.server is not None:
@@ -111,8 +112,21 @@ def _where(query: ShareQuery, now: datetime) -> list[ColumnElement[bool]]:
     return where
 
 
-def _alive(now: datetime) -> ColumnElement[bool]:
+def _received_by(user_id: Any) -> ColumnElement[bool]:
+    member_of = select(memberships.c.group_id).where(memberships.c.user_id == user_id)
+    return or_(shares.c.user_id == user_id, shares.c.group_id.in_(member_of))
+
+
+def _alive(now: Any) -> ColumnElement[bool]:
     return or_(shares.c.expires_at.is_(None), shares.c.expires_at > now)
+
+
+_RECEIVED = Prepared(
+    _SHARE.where(
+        _alive(bindparam("now", type_=shares.c.expires_at.type)),
+        _received_by(bindparam("received_by")),
+    ).order_by(shares.c.id)
+)
 
 
 def page(connection: Connection, query: ShareQuery, now: datetime) -> tuple[list[Share], int]:
@@ -131,8 +145,7 @@ def page(connection: Connection, query: ShareQuery, now: datetime) -> tuple[list
 
 def received(connection: Connection, user_id: int, now: datetime) -> list[Share]:
     """All shares that count for a person, direct ones and those of groups."""
-    where = _where(ShareQuery(received_by=user_id), now)
-    return [_share(row) for row in connection.execute(_SHARE.where(*where).order_by(shares.c.id))]
+    return [_share(row) for row in _RECEIVED.all(connection, received_by=user_id, now=now)]
 
 
 def find(

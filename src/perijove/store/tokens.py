@@ -24,6 +24,8 @@ from sqlalchemy import (
 
 from perijove.domain.tokens import Bearer, Token, TokenDetail
 from perijove.store import services as service_store
+from perijove.store.dialect import is_among
+from perijove.store.prepared import Prepared
 from perijove.store.tables import oauth_clients, servers, services, tokens, users
 from perijove.store.users import COLUMNS as USER_COLUMNS
 from perijove.store.users import from_row as user_from_row
@@ -48,12 +50,38 @@ _BEARER: Select[Any] = (
     .outerjoin(users, users.c.id == tokens.c.user_id)
     .outerjoin(services, services.c.id == tokens.c.service_id)
 )
-_BY_HASH = _BEARER.where(tokens.c.hashed == bindparam("hashed"))
-_BY_ID = _BEARER.where(tokens.c.id == bindparam("token_id"))
-_SALTED = select(tokens.c.id, tokens.c.hashed).where(tokens.c.prefix == bindparam("prefix"))
+_BY_HASH = Prepared(_BEARER.where(tokens.c.hashed == bindparam("hashed")))
+_BY_ID = Prepared(_BEARER.where(tokens.c.id == bindparam("token_id")))
+_SALTED = Prepared(
+    select(tokens.c.id, tokens.c.hashed).where(tokens.c.prefix == bindparam("prefix"))
+)
 _DETAIL: Select[Any] = select(*_COLUMNS, oauth_clients.c.description).join(
     oauth_clients, oauth_clients.c.identifier == tokens.c.client_id
 )
+_DETAIL_BY_ID = Prepared(_DETAIL.where(tokens.c.id == bindparam("token_id")))
+_DETAILS_OF_USER = Prepared(
+    _DETAIL.where(
+        tokens.c.user_id == bindparam("user_id"),
+        or_(
+            tokens.c.expires_at.is_(None),
+            tokens.c.expires_at > bindparam("now", type_=tokens.c.expires_at.type),
+        ),
+    ).order_by(func.coalesce(tokens.c.last_activity, tokens.c.created), tokens.c.id)
+)
+_CREATE = Prepared(
+    insert(tokens)
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                *("user_id", "service_id", "hashed", "client_id", "session_id"),
+                *("created", "expires_at", "note", "scopes"),
+            )
+        }
+    )
+    .returning(*_COLUMNS)
+)
+_REMOVE = Prepared(delete(tokens).where(is_among(tokens.c.id, "ids")))
 
 
 def from_row(row: Sequence[Any]) -> Token:
@@ -81,20 +109,19 @@ def _bearer(row: Sequence[Any]) -> Bearer:
 
 def find(connection: Connection, hashed: str) -> Bearer | None:
     """The token with this hash and its owner: one statement. Expired ones are found, too."""
-    row = connection.execute(_BY_HASH, {"hashed": hashed}).first()
+    row = _BY_HASH.first(connection, hashed=hashed)
     return _bearer(row) if row else None
 
 
 def get(connection: Connection, token_id: int) -> Bearer | None:
     """The token with this id and its owner."""
-    row = connection.execute(_BY_ID, {"token_id": token_id}).first()
+    row = _BY_ID.first(connection, token_id=token_id)
     return _bearer(row) if row else None
 
 
 def salted(connection: Connection, prefix: str) -> list[tuple[int, str]]:
     """Ids and imported hashes of tokens that begin with ``prefix``."""
-    rows = connection.execute(_SALTED, {"prefix": prefix})
-    return [(token_id, hashed) for token_id, hashed in rows]
+    return [(token_id, hashed) for token_id, hashed in _SALTED.all(connection, prefix=prefix)]
 
 
 def rehash(connection: Connection, token_id: int, hashed: str) -> None:
@@ -106,17 +133,14 @@ def rehash(connection: Connection, token_id: int, hashed: str) -> None:
 
 def detail(connection: Connection, token_id: int) -> TokenDetail | None:
     """One token as lists show it."""
-    row = connection.execute(_DETAIL.where(tokens.c.id == token_id)).first()
+    row = _DETAIL_BY_ID.first(connection, token_id=token_id)
     return TokenDetail(from_row(row), row[-1]) if row else None
 
 
 def of_user(connection: Connection, user_id: int, now: datetime) -> list[TokenDetail]:
     """A person's tokens that are not expired, least recently used first."""
-    statement = _DETAIL.where(
-        tokens.c.user_id == user_id,
-        or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now),
-    ).order_by(func.coalesce(tokens.c.last_activity, tokens.c.created), tokens.c.id)
-    return [TokenDetail(from_row(row), row[-1]) for row in connection.execute(statement)]
+    rows = _DETAILS_OF_USER.all(connection, user_id=user_id, now=now)
+    return [TokenDetail(from_row(row), row[-1]) for row in rows]
 
 
 def create(
@@ -133,21 +157,19 @@ def create(
     note: str = "",
 ) -> Token:
     """A new token. Raises sqlalchemy's IntegrityError when the hash is taken."""
-    row = connection.execute(
-        insert(tokens)
-        .values(
-            user_id=user_id,
-            service_id=service_id,
-            hashed=hashed,
-            client_id=client_id,
-            session_id=session_id,
-            created=now,
-            expires_at=expires_at,
-            note=note,
-            scopes=list(scopes),
-        )
-        .returning(*_COLUMNS)
-    ).one()
+    row = _CREATE.first(
+        connection,
+        user_id=user_id,
+        service_id=service_id,
+        hashed=hashed,
+        client_id=client_id,
+        session_id=session_id,
+        created=now,
+        expires_at=expires_at,
+        note=note,
+        scopes=list(scopes),
+    )
+    assert row is not None
     return from_row(row)
 
 
@@ -158,7 +180,7 @@ def change(connection: Connection, token_id: int, **values: Any) -> None:
 
 def remove(connection: Connection, token_ids: Collection[int]) -> int:
     """Delete these tokens; how many there were."""
-    return connection.execute(delete(tokens).where(tokens.c.id.in_(list(token_ids)))).rowcount
+    return _REMOVE.run(connection, ids=token_ids)
 
 
 def remove_of_user(connection: Connection, user_id: int) -> list[int]:
