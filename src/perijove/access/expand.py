@@ -11,20 +11,19 @@ Sub-scopes keep the filter of their parent, with one exception: below a
 given one server of somebody must not learn about that person.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from perijove.access.catalogue import CATALOGUE, INHERIT, SELF, SELF_SCOPES, Catalogue
+from perijove.access.catalogue import CATALOGUE, INHERIT, SELF, SELF_SCOPES, Catalogue, Kind
 from perijove.access.grammar import (
     CACHED_SETS,
     LARGEST_CACHED,
     ScopeExpr,
-    format_scope,
-    parse_scopes,
+    names_server,
     split_scope,
-    unparse,
 )
 
 _HIDDEN_BELOW_SERVER = "read:user"
@@ -92,7 +91,8 @@ def expand(
 def _expand(
     raws: frozenset[str], owner: Owner | None, client: Client | None, catalogue: Catalogue
 ) -> Expansion:
-    texts: set[str] = set()
+    # By filter: names under one filter are added as sets, and texts are made once at the end.
+    found: defaultdict[tuple[Kind | None, str | None], set[str]] = defaultdict(set)
     dropped: list[Dropped] = []
     for raw in sorted(raws):
         resolved = _resolve(raw, owner, client, catalogue)
@@ -100,8 +100,11 @@ def _expand(
             dropped.append(resolved)
         else:
             for expr in resolved:
-                texts |= _with_subscopes(expr, catalogue)
-    return Expansion(unparse(parse_scopes(frozenset(texts))), tuple(dropped))
+                found[expr.kind, expr.value] |= _with_subscopes(expr, catalogue)
+    texts = unfiltered = found.pop((None, None), set())
+    for (kind, value), names in found.items():
+        texts = texts.union(f"{name}!{kind}={value}" for name in names - unfiltered)
+    return Expansion(frozenset(texts), tuple(dropped))
 
 
 def _resolve(
@@ -126,6 +129,8 @@ def _resolve(
     value = _value_of_short_form(expr.kind, owner, client)
     if value is None:
         return Dropped(raw, f"there is no {expr.kind} here for the filter to stand for")
+    if expr.kind == "server" and not names_server(value):
+        return Dropped(raw, "no filter can name this server, for its owner's name has a slash")
     return (ScopeExpr(expr.base, expr.kind, value),)
 
 
@@ -139,13 +144,14 @@ def _value_of_short_form(kind: str, owner: Owner | None, client: Client | None) 
     return None
 
 
-def _with_subscopes(expr: ScopeExpr, catalogue: Catalogue) -> set[str]:
+def _with_subscopes(expr: ScopeExpr, catalogue: Catalogue) -> frozenset[str]:
+    """The scope and all below it, which have its filter as well."""
     names = catalogue.contained(expr.base)
-    return {
-        format_scope(name, expr.kind, expr.value)
-        for name in names
-        if name == expr.base or expr.kind != "server" or not name.startswith(_HIDDEN_BELOW_SERVER)
-    }
+    if expr.kind != "server":
+        return names
+    return frozenset(
+        name for name in names if name == expr.base or not name.startswith(_HIDDEN_BELOW_SERVER)
+    )
 
 
 def scopes_of_user(

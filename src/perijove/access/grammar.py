@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 from perijove.access.catalogue import CATALOGUE, KINDS, Catalogue, Kind
 from perijove.access.errors import ScopeInvalid, nearest, shown
@@ -75,12 +75,13 @@ def split_scope(raw: str) -> ScopeExpr | None:
         return None
     if not equals:
         return ScopeExpr(base, kind) if kind in SHORT_KINDS else None
-    if kind == "server" and not _names_server(value):
+    if kind == "server" and not names_server(value):
         return None
     return ScopeExpr(base, kind, value)
 
 
-def _names_server(value: str) -> bool:
+def names_server(value: str) -> bool:
+    """Whether this can be the value of a ``!server`` filter: ``USERNAME/SERVERNAME``."""
     return value.count("/") == 1 and not value.startswith("/")
 
 
@@ -119,27 +120,40 @@ def read_scopes(raws: Iterable[str], catalogue: Catalogue = CATALOGUE) -> tuple[
 
 @lru_cache(maxsize=CACHED_SETS)
 def _parse(scopes: frozenset[str]) -> Parsed:
-    found: dict[str, All | dict[Kind, set[str]]] = {}
+    filters: dict[str, All | list[str]] = {}
     for raw in scopes:
-        expr = split_scope(raw)
-        if expr is None or (expr.kind is not None and expr.value is None):
-            continue
-        if expr.kind is None:
-            found[expr.base] = ALL
-            continue
-        filters = found.setdefault(expr.base, {})
-        if not isinstance(filters, _Reach):
-            filters.setdefault(expr.kind, set()).add(cast(str, expr.value))
-    # Most bases of one set have the same filters, such as everything of one user.
-    shared: dict[frozenset[tuple[Kind, frozenset[str]]], Filters] = {}
+        base, bang, rest = raw.partition("!")
+        known = filters.get(base)
+        if not bang:
+            filters[base] = ALL
+        elif known is None:
+            filters[base] = [rest]
+        elif known is not ALL:
+            known.append(rest)
+    # What a person holds has one and the same filter nearly everywhere.
+    read: dict[tuple[str, ...], Filters] = {}
     parsed: dict[str, All | Filters] = {}
-    for base, filters in found.items():
-        if isinstance(filters, _Reach):
-            parsed[base] = filters
+    for base, rests in filters.items():
+        if isinstance(rests, _Reach):
+            parsed[base] = ALL
             continue
-        reach = {kind: frozenset(names) for kind, names in filters.items()}
-        parsed[base] = shared.setdefault(frozenset(reach.items()), MappingProxyType(reach))
+        key = tuple(rests)
+        made = read.get(key)
+        if made is None:
+            made = read[key] = _read_filters(rests)
+        if made:
+            parsed[base] = made
     return MappingProxyType(parsed)
+
+
+def _read_filters(rests: Iterable[str]) -> Filters:
+    """The filters of one scope, written ``kind=value``; malformed ones reach nothing."""
+    found: dict[Kind, set[str]] = {}
+    for rest in rests:
+        expr = split_scope(f"!{rest}")
+        if expr is not None and expr.kind is not None and expr.value is not None:
+            found.setdefault(expr.kind, set()).add(expr.value)
+    return MappingProxyType({kind: frozenset(names) for kind, names in found.items()})
 
 
 def parse_scopes(scopes: Iterable[str]) -> Parsed:

@@ -103,6 +103,8 @@ def missing(
     wanted: frozenset[str], held: frozenset[str], members: Members = NOBODY
 ) -> tuple[str, ...]:
     """The expanded scopes of ``wanted`` that ``held`` does not allow, sorted."""
+    if wanted == held:
+        return ()
     groups_of = as_lookup(members)
     have = parse_scopes(held)
     lacking: list[str] = []

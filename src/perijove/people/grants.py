@@ -9,12 +9,12 @@ group gained or lost members), and ``*`` (roles changed).
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from perijove.access.catalogue import CATALOGUE, Catalogue
+from perijove.access.catalogue import CATALOGUE, INHERIT, Catalogue
 from perijove.access.decide import Grant
 from perijove.access.expand import (
     Client,
@@ -93,7 +93,7 @@ class Grants:
         self._held: Cache[Held] = Cache(bus, clock)
         self._tokens: Cache[Grant] = Cache(bus, clock)
         self._groups: Cache[frozenset[str]] = Cache(bus, clock)
-        self._roles: Cache[tuple[str, ...]] = Cache(bus, clock)
+        self._roles: Cache[Mapping[str, tuple[str, ...]]] = Cache(bus, clock)
         self._told: set[tuple[str, str]] = set()
 
     async def grant_of(self, caller: User | Service | Bearer) -> Grant:
@@ -102,15 +102,15 @@ class Grants:
             return await self._of_bearer(caller)
         return (await self.held_by(caller)).grant
 
-    async def scopes_of_role(self, name: str) -> tuple[str, ...]:
-        """The scopes of a role as defined now; none for one that does not exist."""
-        known = self._roles.get(name)
+    async def role_scopes(self) -> Mapping[str, tuple[str, ...]]:
+        """The scopes of every role as defined now, by its name."""
+        known = self._roles.get(ROLES)
         if known is not None:
             return known
         generation = self._roles.generation
-        role = await self._database.read(lambda c: role_store.find(c, name))
-        scopes = tuple(role.scopes) if role is not None else ()
-        self._roles.put(name, scopes, (ROLES,), generation)
+        roles = await self._database.read(role_store.all_roles)
+        scopes = {name: role.scopes for name, role in roles.items()}
+        self._roles.put(ROLES, scopes, (ROLES,), generation)
         return scopes
 
     async def held_by(self, holder: User | Service) -> Held:
@@ -147,7 +147,12 @@ class Grants:
             return known
         generation = self._tokens.generation
         held = await self.held_by(bearer.owner)
-        grant = await self._database.read(lambda c: self._cut(c, token, bearer.owner, held.scopes))
+        if INHERIT in token.scopes:
+            grant = held.grant
+        else:
+            grant = await self._database.read(
+                lambda c: self._cut(c, token, bearer.owner, held.scopes)
+            )
         tags = (f"token:{token.id}", tag_of(bearer.owner), MEMBERS)
         self._tokens.put(token.id, grant, tags, generation)
         return grant
@@ -180,7 +185,10 @@ class Grants:
         self, wanted: frozenset[str], held: frozenset[str]
     ) -> dict[str, tuple[str, ...]]:
         """The membership that comparing these two sets of expanded scopes takes."""
-        names = names_needed(wanted, held)
+        return await self.members_of(names_needed(wanted, held))
+
+    async def members_of(self, names: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        """The groups of these people by name."""
         if not names:
             return {}
         return await self._database.read(lambda c: self.members_now(c, names))

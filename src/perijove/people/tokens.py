@@ -34,7 +34,6 @@ from perijove.people.cache import Cache
 from perijove.people.grants import Grants, owner_of, tag_of
 from perijove.people.texts import checked_text, storable
 from perijove.store import oauth as oauth_store
-from perijove.store import roles as role_store
 from perijove.store import tokens as token_store
 from perijove.store.engine import Database
 from perijove.work.bus import Bus
@@ -171,26 +170,28 @@ class Tokens:
             raise InvalidInput("Specify only one of 'roles' and 'scopes'")
         note = checked_text(request.note, "note", MAX_NOTE_LENGTH)
         expires_at = self.expiry(request.expires_in_s)
+        scopes = await self._scopes_for(owner, request, within)
         now = self._clock.now()
+        return await self._database.write(
+            lambda c: self._create(c, owner, scopes, note, now, expires_at)
+        )
 
-        def make(connection: Connection) -> NewToken:
-            scopes = self._scopes_for(connection, owner, request, within)
-            return self._create(connection, owner, scopes, note, now, expires_at)
-
-        return await self._database.write(make)
-
-    def _scopes_for(
+    async def _scopes_for(
         self,
-        connection: Connection,
         owner: User | Service,
         request: TokenRequest,
         within: frozenset[str] | None,
     ) -> tuple[str, ...]:
+        """The scopes to store, checked against what the owner holds.
+
+        That may be remembered: a right lost this very moment is in no token, since
+        each is cut down to its owner whenever it is used.
+        """
         catalogue = self._grants.catalogue
         who = owner_of(owner)
-        known = {role.name: role.scopes for role in role_store.all_roles(connection).values()}
+        known = await self._grants.role_scopes()
         default = known.get("token", DEFAULT_ROLES["token"].scopes)
-        held = self._grants.held_now(connection, owner).scopes
+        held = (await self._grants.held_by(owner)).scopes
         try:
             wanted: Sequence[str] | None = request.scopes
             if request.roles is not None:
@@ -205,7 +206,7 @@ class Tokens:
                 held,
                 within=within,
                 default=default,
-                members=self._grants.members_now(connection, names),
+                members=await self._grants.members_of(names),
                 catalogue=catalogue,
             )
         except AccessError as error:

@@ -135,7 +135,7 @@ class Launcher:
     async def _token_scopes(self, server: Server, owner: User, port: SpawnerPort) -> list[str]:
         """Scopes of the server's own token: what is wanted, cut down to what its owner holds."""
         wanted = await port.token_scopes()
-        default = await self._grants.scopes_of_role(SERVER_ROLE)
+        default = (await self._grants.role_scopes()).get(SERVER_ROLE, ())
         held = await self._grants.held_by(owner)
         client = Client("server", server.name, server.user_name)
         return list(

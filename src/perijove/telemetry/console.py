@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from threading import get_ident
 from typing import TextIO
 
 BATCH_S = 0.02
@@ -24,6 +25,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._waiting: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         # A child must not say again what its parent is about to say.
         os.register_at_fork(after_in_child=self._forget)
 
@@ -31,16 +33,31 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         """Write the record, now or in a moment."""
         try:
             self._waiting.append(self.format(record))
-            loop = _running_loop() if record.levelno < logging.WARNING else None
-            if loop is None or len(self._waiting) > MAX_LINES:
+            if record.levelno >= logging.WARNING or len(self._waiting) > MAX_LINES:
                 self.flush()
-            elif len(self._waiting) == 1 or loop is not self._loop:
-                self._loop = loop
-                loop.call_later(BATCH_S, self._flush_late)
+            elif not self._is_scheduled():
+                self._schedule()
         except RecursionError:
             raise
         except Exception:
             self.handleError(record)
+
+    def _is_scheduled(self) -> bool:
+        """Whether the line that has just been added goes out with earlier ones.
+
+        Cheaper than to ask which loop runs here, which is a call of the operating system.
+        """
+        loop = self._loop if len(self._waiting) > 1 and get_ident() == self._thread else None
+        return loop is not None and loop.is_running()
+
+    def _schedule(self) -> None:
+        """Have what waits written soon, or now if no loop runs in this thread."""
+        loop = _running_loop()
+        if loop is None:
+            self.flush()
+        elif len(self._waiting) == 1 or loop is not self._loop:
+            self._loop, self._thread = loop, get_ident()
+            loop.call_later(BATCH_S, self._flush_late)
 
     def flush(self) -> None:
         """Write what waits."""
