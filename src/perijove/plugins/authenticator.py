@@ -114,6 +114,7 @@ class Authenticator(LoggingConfigurable):
     custom_html = Unicode("")
     login_service = Unicode("")
     username_regex = AnyTrait(None, allow_none=True)
+    db = AnyTrait(help="Old: the hub's database session.")
     _deprecated_db_session = AnyTrait(None, allow_none=True)
 
     login_handlers: ClassVar[list[tuple[Any, ...]]] = []
@@ -135,13 +136,12 @@ class Authenticator(LoggingConfigurable):
                 return not cls.__module__.startswith("perijove.plugins.")
         return False
 
-    @property
-    def db(self) -> Any:
-        """Old: the hub's database session."""
+    # -- defaults and checks of traits ------------------------------------------
+    @default("db")
+    def _default_db(self) -> Any:
         warn_of_db(self)
         return self._deprecated_db_session
 
-    # -- defaults and checks of traits ------------------------------------------
     @default("allow_existing_users")
     def _default_allow_existing_users(self) -> bool:
         return bool(self.allowed_users)

@@ -63,6 +63,7 @@ class Spawner(Watched, LoggingConfigurable):
     internal_trust_bundles = Dict()
     internal_certs_location = Unicode("")
     cert_paths = Dict()
+    db = AnyTrait(help="Old: the hub's database session.")
     _deprecated_db_session = AnyTrait(None, allow_none=True)
 
     # -- settable by subclasses ---------------------------------------------
@@ -203,9 +204,8 @@ class Spawner(Watched, LoggingConfigurable):
         super().__init__(**kwargs)
 
     # -- facts about the server ------------------------------------------------
-    @property
-    def db(self) -> Any:
-        """Old: the hub's database session."""
+    @default("db")
+    def _default_db(self) -> Any:
         warn_of_db(self)
         return self._deprecated_db_session
 

@@ -56,7 +56,7 @@ class ByteSpecification(Integer):  # type: ignore[type-arg]
 
     info_text = "a number of bytes, or a number followed by K, M, G or T"
     UNIT_SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-    _PATTERN = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)", re.ASCII)
+    _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)", re.ASCII)
 
     def validate(self, obj: Any, value: Any) -> int:
         """The number of bytes. Raises TraitError with the accepted forms."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from perijove.compat.orm import shares  # noqa: F401 - a class must not be asked before all are known
@@ -27,9 +27,10 @@ log = logging.getLogger("perijove.compat")
 class GuestSession(Session):
     """``self.db`` of authenticators, spawners and handlers."""
 
-    def __init__(self, engine: Engine, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, on_change: Callable[[], None] = lambda: None) -> None:
         """``on_change`` is told after something of the hub's tables was changed."""
-        super().__init__(engine, expire_on_commit=False)
+        super().__init__(database.guest_engine, expire_on_commit=False)
+        self._database = database  # one in memory lives as long as somebody holds it
         self._on_change = on_change
         self._flushed = False
         self._hub_changed = False
@@ -106,4 +107,4 @@ def open_session(database: Database, bus: Bus | None = None) -> GuestSession:
         if bus is not None:
             bus.publish(Message(Topic.CREDENTIALS, EVERYTHING))
 
-    return GuestSession(database.guest_engine, on_change)
+    return GuestSession(database, on_change)

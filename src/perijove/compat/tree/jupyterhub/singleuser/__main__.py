@@ -1,0 +1,7 @@
+"""``python -m jupyterhub.singleuser``"""
+
+import sys
+
+from . import main
+
+sys.exit(main())

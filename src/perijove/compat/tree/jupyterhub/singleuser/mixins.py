@@ -1,0 +1,3 @@
+"""Applications of Jupyter servers as people's servers."""
+
+from perijove.compat.singleuser import make_singleuser_app
