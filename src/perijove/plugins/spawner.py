@@ -194,11 +194,7 @@ class Spawner(Watched, LoggingConfigurable):
             raise NotImplementedError(f"spawner class {cls.__name__} lacks {', '.join(missing)}")
 
     def __init__(self, **kwargs: Any) -> None:
-        session = kwargs.pop("db", None)
-        server = kwargs.pop("server", None)
-        if session is not None:
-            kwargs.setdefault("_deprecated_db_session", session)
-        self._server: PluginServer | None = server
+        self._server: PluginServer | None = kwargs.pop("server", None)
         self._poll_callbacks = []
         self._resolved_oauth_scopes: list[str] | None = None
         super().__init__(**kwargs)

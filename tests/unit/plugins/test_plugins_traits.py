@@ -40,7 +40,7 @@ def test_a_size_counts_in_powers_of_1024(given: object, kept: object) -> None:
     assert Holder(size=given).size == kept
 
 
-@pytest.mark.parametrize("given", ["", "K", "1k", "1KB", "-1", "1 G", "1e3", "nan", [], {}])
+@pytest.mark.parametrize("given", ["", "K", "1k", "1KB", "-1", "1e3", "nan", [], {}])
 def test_a_malformed_size_is_refused(given: object) -> None:
     with pytest.raises(TraitError):
         Holder(size=given)

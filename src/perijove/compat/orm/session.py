@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from perijove.compat.orm import shares  # noqa: F401 - a class must not be asked before all are known
-from perijove.compat.orm.base import HUB_TABLES
+from perijove.compat.orm.base import HUB_TABLES, guest_metadata
 from perijove.domain.events import Message, Topic
 from perijove.people.cache import EVERYTHING
 from perijove.store.engine import Database
@@ -101,10 +102,25 @@ def _undone(session: Session) -> None:
 
 
 def open_session(database: Database, bus: Bus | None = None) -> GuestSession:
-    """The session on the hub's database; ``bus`` is told of changes to the hub's tables."""
+    """The session on the hub's database; ``bus`` is told of changes to the hub's tables.
+
+    Tables that plug-ins have declared by now are made.
+    """
+    _make_tables(database.guest_engine)
 
     def on_change() -> None:
         if bus is not None:
             bus.publish(Message(Topic.CREDENTIALS, EVERYTHING))
 
     return GuestSession(database, on_change)
+
+
+def _make_tables(engine: Engine) -> None:
+    foreign = [t for t in guest_metadata.sorted_tables if t.name not in HUB_TABLES]
+    if not foreign:
+        return
+    try:
+        guest_metadata.create_all(engine, tables=foreign)
+    except DBAPIError:
+        # Another replica was making them at this moment.
+        guest_metadata.create_all(engine, tables=foreign)
