@@ -69,7 +69,7 @@ def build(
     servers = make_servers(ground, plugins, people, audit, on_failure_limit)
     connect_plugins(plugins, ground, people.users, people.auth_states, servers.sweep)
     rooms = make_rooms(loaded, ground, plugins, people, servers, jar, shutdown)
-    application = make_application(rooms, loaded, plugins)
+    application = make_application(rooms, loaded, plugins, audit)
     plugins.proxy.on_restart(servers.reconciler.restore)
     duties = Duties(ground.database, ground.lease.id)
     return Built(ground, plugins, people, servers, rooms, application, duties)

@@ -18,6 +18,7 @@ from perijove.people.refresh import Refresher
 from perijove.people.share_codes import ShareCodes
 from perijove.people.shares import Shares
 from perijove.plugins.spawner_pool import SpawnerPool
+from perijove.telemetry.audit import Audit
 from perijove.web.asgi import HubApplication, page_headers
 from perijove.web.call import Call
 from perijove.web.caller import Callers
@@ -126,12 +127,14 @@ def _live_state(spawners: SpawnerPool) -> Callable[[int], dict[str, Any] | None]
     return state_of
 
 
-def make_application(rooms: Rooms, loaded: LoadedConfig, plugins: Plugins) -> HubApplication:
+def make_application(
+    rooms: Rooms, loaded: LoadedConfig, plugins: Plugins, audit: Audit
+) -> HubApplication:
     """The application, with the plug-ins' own handlers beside the hub's."""
     settings = rooms.settings
     network, prefix = settings.network, settings.network.hub_prefix
     pages = ErrorPages(rooms.error_templates, rooms.static, _error_context(rooms))
-    handlers = HandlerFactory(rooms, plugins.context, loaded)
+    handlers = HandlerFactory(rooms, plugins.context, loaded, audit)
     plugins.context.handler_for = handlers.handler_for
     rooms.handler_for = handlers.handler_for
     api_only = network.api_only

@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 
 from perijove.access.decide import Target
 from perijove.compat.base import BaseHandler, error_words
+from perijove.compat.models import ModelMethods
 from perijove.web.pages.errors import reason_of
 from perijove.web.xsrf import needs_proof
 
@@ -16,7 +17,7 @@ default_handlers: list[tuple[Any, ...]] = []
 """Handlers that plug-ins add while they are imported, e.g. ``("/api/name", Handler)``."""
 
 
-class APIHandler(BaseHandler):
+class APIHandler(ModelMethods, BaseHandler):
     """An endpoint of a plug-in in the REST API: tokens count, answers are JSON."""
 
     _accept_token_auth = True

@@ -27,6 +27,7 @@ from perijove.domain.errors import ConfigError, InvalidInput
 from perijove.plugins.context import HubContext
 from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
+from perijove.telemetry.audit import Audit
 from perijove.telemetry.log import RequestLine, log_request
 from perijove.web.asgi import page_headers
 from perijove.web.pages.environment import STATIC
@@ -54,7 +55,9 @@ class DetachedConnection:
 class HandlerFactory:
     """Makes the handlers of plug-ins and the application that serves them."""
 
-    def __init__(self, rooms: Rooms, context: HubContext, loaded: LoadedConfig) -> None:
+    def __init__(
+        self, rooms: Rooms, context: HubContext, loaded: LoadedConfig, eventlog: Audit
+    ) -> None:
         """Collect the handlers. Raises ConfigError for those that cannot be used."""
         address = context.address
         self._prefix = address.hub_prefix
@@ -74,6 +77,7 @@ class HandlerFactory:
         )
         context.make_user = User.of_hub
         context.settings.update(_settings(rooms, context, services))
+        context.settings["eventlog"] = eventlog
         if isinstance(loaded.hub, JupyterHub):
             loaded.hub.attach(services)
         self._specs = [*self._of_authenticator(services), *self._of_others(services.app)]

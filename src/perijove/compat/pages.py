@@ -5,6 +5,8 @@ Each answers exactly as the page it is named after.
 
 from typing import Any
 
+from tornado.httputil import url_concat
+
 from perijove.compat.base import BaseHandler
 from perijove.web.pages import home, spawning
 
@@ -50,6 +52,27 @@ class SpawnHandler(BaseHandler):
     def _name_path(self, user_name: str | None, server_name: str) -> None:
         names = {"user": user_name, "server": server_name}
         self.call.params.update({key: value for key, value in names.items() if value})
+
+    async def _render_form(
+        self,
+        for_user: Any,
+        spawner_options_form: str,
+        message: str = "",
+        html_message: str = "",
+    ) -> str:
+        """The page with an options form as HTML, for handlers that show one of their own."""
+        html: str = await self.render_template(
+            "spawn.html",
+            for_user=for_user,
+            spawner=for_user.spawner,
+            auth_state=await for_user.get_auth_state(),
+            spawner_options_form=spawner_options_form,
+            url=url_concat(self.request.uri or "", {"_xsrf": self.xsrf_token.decode()}),
+            error_message=message,
+            error_html_message=html_message,
+            html_error_message=html_message,
+        )
+        return html
 
     async def get(self, user_name: str | None = None, server_name: str = "") -> None:
         """Start a server, or ask for options first."""

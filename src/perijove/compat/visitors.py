@@ -21,8 +21,10 @@ from perijove.plugins.context import PluginUser
 from perijove.store import sessions as session_store
 from perijove.telemetry import metrics
 from perijove.telemetry.log import shown_name
+from perijove.web.api.servers import named_limit
 from perijove.web.call import Call
 from perijove.web.cookies import SESSION
+from perijove.web.freshness import require_fresh
 from perijove.web.pages.signing import checked, open_sign_in, with_cookies
 
 if TYPE_CHECKING:
@@ -208,6 +210,7 @@ class VisitorMethods(RequestHandler):
     ) -> None:
         """Start a server and wait for it as long as a request may wait."""
         rooms = self._hub_services.rooms
+        await require_fresh(self.call, user.record, "spawn")
         extra: dict[str, Any] = {"options": options} if options is not None else {}
         server = await rooms.commands.request_start(
             user.record, server_name, request=self.call.request, **extra
@@ -217,6 +220,15 @@ class VisitorMethods(RequestHandler):
     async def stop_single_user(self, user: PluginUser, server_name: str = "") -> None:
         """Stop a server and wait for that as long as a request may wait."""
         rooms = self._hub_services.rooms
+        await require_fresh(self.call, user.record, "stop")
         server = await self._find_server(user, server_name)
         await rooms.commands.request_stop(server)
         await rooms.commands.wait_stopped(server, rooms.settings.limits.slow_stop_timeout_s)
+
+    async def user_stopped(self, user: PluginUser, server_name: str) -> None:
+        """Clean up after a server that ended by itself."""
+        await self._hub_services.people.stop(user, server_name)
+
+    async def get_current_user_named_server_limit(self) -> Any:
+        """How many named servers the caller may have; 0: any number."""
+        return await named_limit(self.call)

@@ -41,15 +41,23 @@ class Audit:
 
     def server_action(self, action: str, user: str, server: str) -> None:
         """Record that a server was started or stopped; never raises."""
-        if self._logger is None:
-            return
         try:
-            self._logger.emit(
+            self.emit(
                 schema_id=SCHEMA_ID,
                 data={"action": action, "username": user, "servername": server},
             )
         except Exception:
             log.exception("Could not emit an event")
+
+    def register_event_schema(self, schema: Any) -> None:
+        """Another kind of record, of a plug-in."""
+        if self._logger is not None:
+            self._logger.register_event_schema(schema)
+
+    def emit(self, *, schema_id: str, data: dict[str, Any]) -> None:
+        """Record what a plug-in did. Raises what jupyter_events raises for a wrong record."""
+        if self._logger is not None:
+            self._logger.emit(schema_id=schema_id, data=data)
 
 
 def _section(config: Any) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Group(Named):
     """A group of people."""
 
     __table__ = base.groups
+    kind = "group"
 
     users = relationship("User", secondary=base.memberships, back_populates="groups")
     roles = relationship("Role", secondary=base.group_roles, back_populates="groups")
@@ -51,6 +52,7 @@ class User(Named):
     """A person."""
 
     __table__ = base.users
+    kind = "user"
 
     roles = relationship("Role", secondary=base.user_roles, back_populates="users")
     groups = relationship("Group", secondary=base.memberships, back_populates="users")
@@ -102,6 +104,7 @@ class Service(Named):
     """A service."""
 
     __table__ = base.services
+    kind = "service"
 
     timeout = base.services.c.timeout_s
     roles = relationship("Role", secondary=base.service_roles, back_populates="services")

@@ -6,7 +6,7 @@ from sqlalchemy.orm import relationship
 
 from perijove.compat.orm import base
 from perijove.compat.orm.base import Base
-from perijove.domain.servers import State
+from perijove.domain.servers import STARTS, State, Wish
 from perijove.plugins.context import PluginServer
 
 Server = PluginServer
@@ -50,9 +50,26 @@ class Spawner(Base):
         self._url = server.host if server is not None else None
 
     @property
-    def running(self) -> bool:
+    def active(self) -> bool:
+        """Whether it runs, starts or stops."""
+        return self._life not in (None, State.STOPPED.value)
+
+    @property
+    def ready(self) -> bool:
         """Whether people can use it."""
         return bool(self._life == State.READY.value)
+
+    running = ready
+
+    @property
+    def pending(self) -> str | None:
+        """``spawn``, ``stop`` or ``check`` while that goes on."""
+        down = self.wanted == Wish.DOWN.value
+        if self._life == State.STOPPING.value or (down and self.active):
+            return "stop"
+        if self.checking:
+            return "check"
+        return "spawn" if self._life in {state.value for state in STARTS} else None
 
     @property
     def orm_spawner(self) -> "Spawner":

@@ -1,0 +1,3 @@
+"""Endpoints about people and their servers."""
+
+from perijove.compat.progress import SpawnProgressAPIHandler

@@ -1,0 +1,3 @@
+"""Care for the database."""
+
+from perijove.compat.dbutil import *
