@@ -8,6 +8,7 @@ from perijove.building.people import People, make_people
 from perijove.building.plugins import Plugins, connect_plugins, make_plugins
 from perijove.building.servers import Servers, make_servers
 from perijove.building.web import Shutdown, make_application, make_jar, make_rooms
+from perijove.compat.relay import Relay
 from perijove.config.load import LoadedConfig
 from perijove.domain.settings import Settings
 from perijove.people import purge
@@ -28,6 +29,7 @@ class Built:
     servers: Servers
     rooms: Rooms
     application: HubApplication
+    relay: Relay | None
     duties: Duties
 
     async def prepare(self) -> None:
@@ -47,6 +49,8 @@ class Built:
 
     async def close_clients(self) -> None:
         """Close the hub's HTTP clients."""
+        if self.relay is not None:
+            await self.relay.close()
         self.plugins.context.db.close()
         await self.servers.prober.close()
         await self.plugins.proxy.close()
@@ -69,7 +73,9 @@ def build(
     servers = make_servers(ground, plugins, people, audit, on_failure_limit)
     connect_plugins(plugins, ground, people.users, people.auth_states, servers.sweep)
     rooms = make_rooms(loaded, ground, plugins, people, servers, jar, shutdown)
-    application = make_application(rooms, loaded, plugins, audit)
+    # On SQLite there is one replica.
+    relay = None if ground.database.sqlite else Relay(ground.bus, ground.lease.id, ground.database)
+    application = make_application(rooms, loaded, plugins, audit, relay)
     plugins.proxy.on_restart(servers.reconciler.restore)
     duties = Duties(ground.database, ground.lease.id)
-    return Built(ground, plugins, people, servers, rooms, application, duties)
+    return Built(ground, plugins, people, servers, rooms, application, relay, duties)

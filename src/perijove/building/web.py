@@ -11,6 +11,7 @@ from perijove.building.people import People
 from perijove.building.plugins import Plugins
 from perijove.building.servers import Servers
 from perijove.compat.handlers import HandlerFactory
+from perijove.compat.relay import Relay
 from perijove.config.load import LoadedConfig
 from perijove.domain.settings import Settings
 from perijove.people.groups import Groups
@@ -128,7 +129,7 @@ def _live_state(spawners: SpawnerPool) -> Callable[[int], dict[str, Any] | None]
 
 
 def make_application(
-    rooms: Rooms, loaded: LoadedConfig, plugins: Plugins, audit: Audit
+    rooms: Rooms, loaded: LoadedConfig, plugins: Plugins, audit: Audit, relay: Relay | None
 ) -> HubApplication:
     """The application, with the plug-ins' own handlers beside the hub's."""
     settings = rooms.settings
@@ -148,7 +149,7 @@ def make_application(
         cors=Cors(settings.api.allowed_origins),
         page_headers=page_headers(prefix, dict(settings.pages.headers), api_only=api_only),
         forwarded=Forwarded(frozenset(network.trusted_downstream_ips) | LOOPBACK),
-        guests=handlers.guests(f"{prefix}api/" if api_only else prefix),
+        guests=handlers.guests(f"{prefix}api/" if api_only else prefix, relay),
     )
 
 

@@ -20,6 +20,7 @@ from perijove.compat.base import BaseHandler
 from perijove.compat.bridge import TornadoGuest, context_of, headers_of, uri_of
 from perijove.compat.login import LoginHandler
 from perijove.compat.people import People, Services
+from perijove.compat.relay import Relay, RelayedGuest
 from perijove.compat.services import KEY, HandlerServices
 from perijove.compat.user import User
 from perijove.config.load import LoadedConfig
@@ -29,7 +30,7 @@ from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 from perijove.telemetry.log import RequestLine, log_request
-from perijove.web.asgi import page_headers
+from perijove.web.asgi import Guest, page_headers
 from perijove.web.pages.environment import STATIC
 from perijove.web.pages.errors import ErrorPages
 from perijove.web.rooms import Rooms
@@ -113,12 +114,16 @@ class HandlerFactory:
     def _pattern(self, path: str) -> str:
         return self._prefix + path.lstrip("/")
 
-    def guests(self, below: str) -> tuple[TornadoGuest, ...]:
-        """The ASGI applications that answer paths of plug-ins ``below`` one."""
+    def guests(self, below: str, relay: Relay | None = None) -> tuple[Guest, ...]:
+        """The ASGI applications that answer paths of plug-ins ``below`` one.
+
+        ``relay`` leads to other replicas, if there may be some.
+        """
         if not self._specs:
             return ()
         patterns = [self._pattern(spec[0]) for spec in self._specs]
-        return (TornadoGuest(self._application, patterns, below=below),)
+        guest = TornadoGuest(self._application, patterns, below=below)
+        return (guest if relay is None else RelayedGuest(guest, relay),)
 
     # -- handlers that stand for a request --------------------------------------------------
     def handler_for(self, request: object | None) -> RequestHandler | None:

@@ -25,6 +25,8 @@ class Topic(StrEnum):
     ``service:ID``, ``session:ID``, ``token:ID``, ``members`` (of some group) or ``*``."""
     ROUTES = "routes"
     """The wanted routes changed."""
+    RELAY = "relay"
+    """A part of a request, or of its answer, for one replica; see ``compat/relay.py``."""
 
 
 @dataclass(frozen=True, slots=True)
