@@ -63,6 +63,8 @@ class JSONDict(TypeDecorator[Any]):
 class JSONList(JSONDict):
     """A list as JSON; sets are stored sorted, NULL is an empty list."""
 
+    cache_ok = True
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """The text of the list."""
         if isinstance(value, (set, frozenset)):
