@@ -10,7 +10,16 @@ from unittest.mock import patch
 
 from perijove.commands import group, server, service, share, token_api, user
 
-COMMANDS = ("", "proxy", "singleuser", "token", "upgrade-db", "check-config", "generate-config")
+COMMANDS = (
+    "",
+    "proxy",
+    "singleuser",
+    "token",
+    "plugins",
+    "upgrade-db",
+    "check-config",
+    "generate-config",
+)
 ASKING = (user, group, token_api, server, service, share)
 """Commands that ask a running hub, each with commands of its own."""
 

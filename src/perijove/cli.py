@@ -101,6 +101,13 @@ def _share(argv: list[str]) -> int:
     return run(argv)
 
 
+def _plugins(argv: list[str]) -> int:
+    """List installed plug-ins, and whether they load."""
+    from perijove.commands.plugins import run
+
+    return run(argv)
+
+
 def _upgrade_db(argv: list[str]) -> int:
     """Bring the database to this version's schema."""
     if hub_options.show_help(argv, "upgrade-db", UPGRADE_HELP):
@@ -142,6 +149,7 @@ COMMANDS: dict[str, Command] = {
     "server": _server,
     "service": _service,
     "share": _share,
+    "plugins": _plugins,
     "upgrade-db": _upgrade_db,
     "check-config": _check_config,
     "generate-config": _generate_config,

@@ -37,7 +37,7 @@ DEFAULT_FILES = ("perijove_config.py", "jupyterhub_config.py")
 
 SUBCOMMANDS = (
     *("proxy", "singleuser", "token", "user", "group", "server", "service", "share"),
-    *("upgrade-db", "check-config", "generate-config"),
+    *("plugins", "upgrade-db", "check-config", "generate-config"),
 )
 """Commands of the front door that come before all options."""
 

@@ -5,8 +5,11 @@ are a table here and win: an installed jupyterhub distribution registers the
 same names for classes of its own.
 """
 
+from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+
+from perijove._version import __version__
 
 AUTHENTICATORS = "jupyterhub.authenticators"
 SPAWNERS = "jupyterhub.spawners"
@@ -32,10 +35,49 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
+UPSTREAM = "jupyterhub"
+"""The distribution whose names for its own classes mean ours here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A short name that a package registered. ``target`` is ``module:Class``.
+
+    ``hidden_by`` is the package whose class the name means instead; empty mostly.
+    """
+
+    group: str
+    name: str
+    target: str
+    package: str
+    version: str
+    hidden_by: str = ""
+
+
+def find_plugins(group: str) -> list[Installed]:
+    """Every short name (lower case) of a group: the hub's own first, then by name."""
+    ours = BUILT_IN.get(group, {})
+    found = [Installed(group, n, target, "perijove", __version__) for n, target in ours.items()]
+    taken = dict.fromkeys(ours, "perijove")
+    points = sorted(entry_points(group=group), key=lambda p: (p.name.lower(), _package_of(p)))
+    for point in points:
+        name, package = point.name.lower(), _package_of(point)
+        if package == UPSTREAM and name in ours:
+            continue
+        version = point.dist.version if point.dist is not None else ""
+        hidden_by = taken.setdefault(name, package)
+        hidden_by = "" if hidden_by == package else hidden_by
+        found.append(Installed(group, name, point.value, package, version, hidden_by))
+    return found
+
+
+def _package_of(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else ""
+
+
 def list_plugins(group: str) -> dict[str, str]:
     """Short name (lower case) to ``module:Class``, for all that is installed."""
-    found = {point.name.lower(): point.value for point in entry_points(group=group)}
-    return found | BUILT_IN.get(group, {})
+    return {found.name: found.target for found in find_plugins(group) if not found.hidden_by}
 
 
 def load_plugin(group: str, name: str) -> object:
