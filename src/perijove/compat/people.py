@@ -90,23 +90,21 @@ class People(Mapping[Any, PluginUser]):
         """Start a server and wait until it is ready. Raises what the start raised."""
         call = getattr(handler, "call", None)
         extra: dict[str, Any] = {"options": options} if options is not None else {}
+        spawner = self._spawner_or_none(user, name)
         server = await self._rooms.commands.request_start(
             user.record, name, request=call.request if call is not None else None, **extra
         )
         try:
             await self._rooms.commands.wait_started(server, LONGEST_WAIT_S)
         except StartFailed as error:
-            raise self._reason_of(user, name) or error from None
+            raise _reason_in(spawner) or error from None
 
-    @staticmethod
-    def _reason_of(user: PluginUser, name: str) -> BaseException | None:
-        """What a plug-in raised in this process, if it was in this process."""
-        spawner = user.spawners.get(name)
-        future = spawner._spawn_future if spawner is not None else None
-        if future is None or not future.done() or future.cancelled():
+    def _spawner_or_none(self, user: PluginUser, name: str) -> Any:
+        """The object that a start in this process will use, if the server is known."""
+        try:
+            return self.spawner_of(user, name)
+        except KeyError:
             return None
-        reason: BaseException | None = future.exception()
-        return reason
 
     async def stop(self, user: PluginUser, name: str) -> None:
         """Stop a server and wait until it is gone."""
@@ -168,6 +166,15 @@ class People(Mapping[Any, PluginUser]):
 
     def __contains__(self, key: object) -> bool:
         return self.get(key) is not None
+
+
+def _reason_in(spawner: Any) -> BaseException | None:
+    """What a plug-in raised in its start, if that was in this process."""
+    future = getattr(spawner, "_spawn_future", None)
+    if future is None or not future.done() or future.cancelled():
+        return None
+    reason: BaseException | None = future.exception()
+    return reason
 
 
 class Services(Mapping[str, StoredService]):

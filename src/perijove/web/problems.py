@@ -7,6 +7,7 @@ through the renderer that ``pages.errors`` registers.
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -98,7 +99,7 @@ class Problems:
 
     def __init__(self, api_prefix: str, page: PageRenderer, *, api_only: bool = False) -> None:
         """``api_only``: there are no pages, so every error is JSON."""
-        self._api_prefix = api_prefix
+        self._api_prefix = unquote(api_prefix)  # the paths that it is compared with are decoded
         self._page = page
         self._api_only = api_only
 

@@ -160,6 +160,8 @@ c.Authenticator.allow_all = True
 c.Authenticator.manage_groups = True
 c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.redirect_to_server = False
+c.JupyterHub.allow_named_servers = True
+c.Spawner.options_form = "<input name='size'>"
 c.JupyterHub.services = [{{"name": "probe", "api_token": "{TOKEN}"}}]
 c.JupyterHub.load_roles = [
     {{"name": "probe", "scopes": ["admin:users"], "services": ["probe"]}},
@@ -370,6 +372,14 @@ async def test_errors_get_the_hubs_page(
     assert reply.status_code == status
     assert words in reply.text
     assert "secret detail" not in reply.text
+
+
+async def test_the_form_of_a_server_with_a_strange_name_comes_back_to_it(
+    browser: httpx.AsyncClient,
+) -> None:
+    await browser.get("/hub/ticket?who=nina")
+    page = (await browser.get("/hub/spawn/nina/a%3Fb")).text
+    assert 'action="/hub/spawn/nina/a%3Fb?_xsrf=' in page
 
 
 async def test_head_works_wherever_get_does(browser: httpx.AsyncClient) -> None:

@@ -19,8 +19,8 @@ async def _page(request: Request, status: int, error: Exception) -> Response:
     return PlainTextResponse(f"page {status}", status)
 
 
-def problems() -> Problems:
-    return Problems("/hub/api/", _page)
+def problems(prefix: str = "/hub/api/") -> Problems:
+    return Problems(prefix, _page)
 
 
 async def answer(error: Exception, path: str = "/hub/api/users") -> tuple[Response, Any]:
@@ -149,3 +149,10 @@ async def test_the_log_shows_what_the_plugin_raised_and_not_our_wrapper(
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[1] is cause
+
+
+async def test_a_prefix_with_escapes_has_an_api_too() -> None:
+    response = await problems("/a%20b/hub/api/").handle(
+        make_request(path="/a b/hub/api/users"), errors.NotFound()
+    )
+    assert response.media_type == "application/json"

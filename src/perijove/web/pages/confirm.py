@@ -35,7 +35,7 @@ async def ask(call: Call, question: str, label: str) -> Response:
         "confirm.html",
         confirm_heading=question,
         confirm_message="A page outside the hub sent you here.",
-        confirm_url=f"{call.request.url.path}?{query}",
+        confirm_url=f"{call.raw_path}?{query}",
         confirm_label=label,
     )
 

@@ -62,7 +62,7 @@ def _sign_in_first(call: Call) -> Response:
     network = call.rooms.settings.network
     if rules.auto_login_oauth2_authorize and not rules.auto_login and not network.api_only:
         url = call.rooms.authenticator.login_url(network.hub_prefix)
-        following = f"{call.request.url.path}?{call.request.url.query}"
+        following = f"{call.raw_path}?{call.request.url.query}"
         return redirect(f"{url}{'&' if '?' in url else '?'}{urlencode({'next': following})}")
     return to_login(call)
 

@@ -200,7 +200,7 @@ async def _form(
         for_user=user,
         spawner=PageSpawner(server, user) if server is not None else None,
         spawner_options_form=await port.options_form(call.request),
-        url=f"{call.request.url.path}?{urlencode(query)}",
+        url=f"{call.raw_path}?{urlencode(query)}",
         error_message=_shown(error),
         error_html_message=getattr(error, "shown_html", ""),
         html_error_message=getattr(error, "shown_html", ""),
