@@ -2,7 +2,7 @@
 
 import pytest
 
-from perijove.proxy.head import Request, Response, read_request, read_response
+from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request, read_response
 from perijove.proxy.refusals import BadUpstream, Refused
 
 
@@ -37,7 +37,7 @@ def test_a_plain_request_may_go_out_as_it_came() -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        b"Connection: close",
+        b"Connection: close, x-secret",
         b"Connection: keep-alive, x-secret",
         b"Keep-Alive: 5",
         b"TE: trailers",
@@ -51,6 +51,13 @@ def test_a_plain_request_may_go_out_as_it_came() -> None:
 )
 def test_fields_for_one_hop_have_the_head_rebuilt(field: bytes) -> None:
     assert not read(field).as_is
+
+
+def test_a_plain_close_needs_no_rebuilding_and_is_told() -> None:
+    found = read(b"Connection: close")
+    assert found.as_is
+    assert found.closes
+    assert not read(b"Connection: keep-alive").closes
 
 
 def test_the_connection_is_kept_as_the_version_says() -> None:
@@ -191,8 +198,8 @@ def test_only_clear_wishes_for_an_upgrade_are_passed_on(
 
 
 def test_methods_that_may_be_repeated_are_known() -> None:
-    assert read().idempotent
-    assert not read(line=b"POST / HTTP/1.1").idempotent
+    assert read().method in IDEMPOTENT
+    assert read(line=b"POST / HTTP/1.1").method not in IDEMPOTENT
 
 
 @pytest.mark.parametrize("cut", range(1, len(request(b"A: b"))))

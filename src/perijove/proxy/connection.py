@@ -13,7 +13,7 @@ from perijove.proxy import replies, rewrite, tunnel
 from perijove.proxy.errors import Page
 from perijove.proxy.forward import borrow, connect
 from perijove.proxy.framing import BadChunks, Chunks
-from perijove.proxy.head import Request, Response, read_request
+from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request
 from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES
 from perijove.proxy.line import (
     CHUNKED,
@@ -103,8 +103,12 @@ class ClientConnection(ClientLine):
                 if request is None:
                     self._await_rest(data)
                     return
-                self._begin(request, data)
-                data = data[request.end :] if len(data) > request.end else b""
+                if len(data) == request.end:
+                    self._begin(request, data)
+                    data = b""
+                else:
+                    self._begin(request, data[: request.end])
+                    data = data[request.end :]
                 if self._state != HEAD:
                     if data:
                         self.data_received(data)
@@ -125,7 +129,7 @@ class ClientConnection(ClientLine):
         if self._eof:
             self._close()
 
-    def _begin(self, request: Request, data: bytes) -> None:
+    def _begin(self, request: Request, head: bytes) -> None:
         """Decide where a request goes, and send it there. Raises Refused."""
         plane = self._plane
         self._request = request
@@ -149,32 +153,25 @@ class ClientConnection(ClientLine):
             plane.metrics.requests_ws += 1
         else:
             plane.metrics.requests_web += 1
-        if request.path == _HEALTH:
+        path = request.path
+        if path == _HEALTH:
             self._answer(200, b'{"status":"OK"}', "application/json")
             return
-        route = self._route = plane.find(request.path, request.host)
+        route = self._route = plane.find(path, request.host)
         if route is None:
             self.fail(404)
             return
         if plane.debug:
-            log.debug(
-                "%s %s to %s", request.method.decode(), loggable(request.path), route.target.url
-            )
-        head = data[: request.end] if len(data) > request.end else data
-        self._forward(
-            route, rewrite.request_head(head, request, route, self._forwarding, plane.rules)
-        )
-
-    def _forward(self, route: Route, head: bytes) -> None:
-        """Send the head to the route's server, over a connection that exists or a new one."""
-        may_retry = self.sent_all and self._request.idempotent
-        server = borrow(route.target, self._plane.now, may_retry)
-        if server is not None:
-            self._outgoing = head if may_retry else b""
-            self._server = server
-            server.send(self, head)
-        else:
+            log.debug("%s %s to %s", request.method.decode(), loggable(path), route.target.url)
+        head = rewrite.request_head(head, request, route, self._forwarding, plane.rules)
+        may_retry = self.sent_all and request.method in IDEMPOTENT
+        server = borrow(route.target, plane.now, may_retry)
+        if server is None:
             self._connect(route, head)
+            return
+        self._outgoing = head if may_retry else b""
+        self._server = server
+        server.send(self, head)
 
     def _connect(self, route: Route, head: bytes) -> None:
         self._outgoing = head
@@ -268,7 +265,10 @@ class ClientConnection(ClientLine):
         plane.metrics.requests_proxy[status] += 1
         if status < 300 and self._route is not None:
             plane.activity.touch(self._route)
-        self._after_answer(self.keep and self.sent_all)
+        if self.keep and self.sent_all:
+            self._go_on()
+        else:
+            self._end()
 
     def server_failed(self, reason: str, may_retry: bool) -> None:
         """Ask again over a new connection if that is safe, else answer 503."""
@@ -346,7 +346,10 @@ class ClientConnection(ClientLine):
                 status, body, content_type, fields=fields, keep=keep, head_only=self.is_head
             )
         )
-        self._after_answer(keep)
+        if keep:
+            self._go_on()
+        else:
+            self._end()
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no acceptable request, and end."""
@@ -363,18 +366,14 @@ class ClientConnection(ClientLine):
         self._linger()
 
     # -- from one request to the next ------------------------------------------
-    def _after_answer(self, keep: bool) -> None:
-        if not keep:
-            if self.sent_all and not self._buffer and not self._serving:
-                self._close()
-            else:
-                self._linger()
-            return
+    def _go_on(self) -> None:
+        """The answer is written: be ready for the next request, or serve one that came early."""
         self._state = HEAD
         self.deadline = self._plane.now + self._plane.settings.keep_alive_s
         if self._held:
             self._release(HOLD_PIPELINE | HOLD_SERVER)
-        self._next()
+        if self._buffer or self._eof or self._plane.ending:
+            self._next()
 
     def _next(self) -> None:
         """Look at a request that came early; ``_serve`` does so itself while it runs."""
@@ -385,6 +384,13 @@ class ClientConnection(ClientLine):
             self._serve(data)
         elif self._eof or self._plane.ending:
             self._close()
+
+    def _end(self) -> None:
+        """The last answer is written."""
+        if self.sent_all and not self._buffer and not self._serving:
+            self._close()
+        else:
+            self._linger()
 
     def _drop_server(self) -> None:
         for task in (self._opening, self._fetching):

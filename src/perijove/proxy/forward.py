@@ -113,7 +113,7 @@ class Upstream(asyncio.Protocol):
             self._drop_idle()
         elif state == HEAD:
             self._got = True
-            self._take_head(data)
+            self._take_head(client, data)
         elif state == LENGTH:
             size, left = len(data), self._left
             if size < left:
@@ -165,9 +165,7 @@ class Upstream(asyncio.Protocol):
         self._state = GONE
         self.transport.abort()
 
-    def _take_head(self, data: bytes) -> None:
-        client = self.client
-        assert client is not None
+    def _take_head(self, client: Downstream, data: bytes) -> None:
         if self._buffer:
             seen = len(self._buffer)
             data = self._buffer + data
@@ -275,26 +273,20 @@ class Upstream(asyncio.Protocol):
         client = self.client
         assert client is not None
         self._chunks = None
-        if clean and self._keep and client.sent_all:
-            self._rest(client)
+        pool = self.target.pool
+        may_rest = clean and self._keep and client.sent_all and not self.write_paused
+        if may_rest and not self.target.closed and len(pool) < self._plane.limits.pool_size:
+            # wait in the pool for the next exchange
+            if client.write_paused:
+                self.transport.resume_reading()
+            self.client = None
+            self._state = IDLE
+            self.reused = True
+            self.idle_since = self.touched
+            pool.append(self)
         else:
             self.abort()
         client.response_done(self._status)
-
-    def _rest(self, client: Downstream) -> None:
-        """Wait in the pool for the next exchange."""
-        self.client = None
-        target = self.target
-        pool = target.pool
-        if self.write_paused or target.closed or len(pool) >= self._plane.limits.pool_size:
-            self.abort()
-            return
-        if client.write_paused:
-            self.transport.resume_reading()
-        self._state = IDLE
-        self.reused = True
-        self.idle_since = self._plane.now
-        pool.append(self)
 
     def _drop_idle(self) -> None:
         """Bytes came that nobody asked for: never let them reach a client."""

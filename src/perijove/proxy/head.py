@@ -12,15 +12,21 @@ or repeated Host. RFC 9112 sections 2 to 6 and 11.2; RFC 9110 section 7.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from perijove.proxy.limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
 from perijove.proxy.refusals import BadUpstream, Refused
 
 TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 _FIELDS = rb"(?:[" + TOKEN + rb"]++:[\t -~\x80-\xff]*+\r\n)*+\r\n"
-_REQUEST = re.compile(rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS)
-_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS)
+_REQUEST = re.compile(
+    rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS
+).match
+_RESPONSE = re.compile(
+    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS
+).match
 _REQUEST_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|t(?:ransfer-encoding|e|railer)|upgrade|expect|host"
     rb"|x-forwarded-(?:for|proto|port|host)|keep-alive|http2-settings|proxy(?:-[a-z0-9-]*)?)"
@@ -39,9 +45,13 @@ _UPGRADE = re.compile(
     rb"(?im)^upgrade:[ \t]*([" + TOKEN + rb"/]+(?:[ \t]*,[ \t]*[" + TOKEN + rb"/]+)*)[ \t]*\r$"
 )
 
-_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))
+"""Methods that may be sent again (RFC 9110 section 9.2.2)."""
+
 _WANTS_LENGTH = frozenset((b"DELETE", b"OPTIONS"))
 _NO_TUNNEL = frozenset((b"h2c", b"h2", b"tls"))
+_SMALL_HEAD_BYTES = 4 * MAX_HEADERS
+"""Too short for any limit: a field takes at least four bytes."""
 
 
 class Request(NamedTuple):
@@ -51,7 +61,8 @@ class Request(NamedTuple):
     query; ``end`` is the head's length in bytes; ``length`` is 0 without a body of
     known length; ``has_body`` tells whether bytes of a body follow;
     ``upgrade`` names the wanted protocol; ``as_is`` tells that the head holds
-    nothing that concerns only this hop, so that its bytes can go out unchanged.
+    nothing that concerns only this hop but a plain ``Connection: close`` or
+    ``keep-alive``; with ``closes`` it is the former, which must not go out.
     """
 
     method: bytes
@@ -65,12 +76,8 @@ class Request(NamedTuple):
     has_body: bool
     upgrade: bytes | None
     as_is: bool
+    closes: bool
     end: int
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether the method may be sent again (RFC 9110 section 9.2.2)."""
-        return self.method in _IDEMPOTENT
 
 
 class Response(NamedTuple):
@@ -86,22 +93,28 @@ class Response(NamedTuple):
     end: int
 
 
+# A NamedTuple's own constructor costs three times as much.
+_new_request: Callable[[Any, tuple[Any, ...]], Request] = cast(Any, tuple.__new__)
+_new_response: Callable[[Any, tuple[Any, ...]], Response] = cast(Any, tuple.__new__)
+
+
 def read_request(data: bytes) -> Request | None:
     """The request whose head starts ``data``, or None while it is incomplete.
 
     Raises Refused when it is no request that can be passed on safely.
     """
-    match = _REQUEST.match(data)
+    match = _REQUEST(data)
     if match is None:
         _check_incomplete(data)
         return None
     method, target, minor = match.groups()
     end = match.end()
-    _check_size(data, end, target)
+    if end > _SMALL_HEAD_BYTES:
+        _check_size(data, end, target)
     http11 = minor == b"1"
     length, chunked, host, options, upgrade, as_is = _read_fields(data[:end].lower(), http11)
     if host is not None:
-        if not _HOST(host):
+        if not _is_host(host):
             raise Refused(400, "The request's Host is not valid.")
     elif http11:
         raise Refused(400, "The request has no Host.")
@@ -112,16 +125,26 @@ def read_request(data: bytes) -> Request | None:
         if method in _WANTS_LENGTH and not chunked:
             as_is = False
     has_body = chunked or length > 0
-    keep, protocol = http11, None
+    keep, closes, protocol = http11, False, None
     if options:
-        keep = (http11 or b"keep-alive" in options) and b"close" not in options
+        closes = b"close" in options
+        keep = (http11 or b"keep-alive" in options) and not closes
         if upgrade and http11 and not has_body and b"upgrade" in options:
             protocol = _wanted_protocol(data[:end])
     query = target.find(b"?")
     path = target if query < 0 else target[:query]
-    return Request(
-        method, target, path, host, http11, keep, length, chunked, has_body, protocol, as_is, end
-    )
+    return _new_request(
+        Request,
+        (
+            method, target, path, host, http11, keep, length, chunked, has_body, protocol, as_is,
+            closes, end,
+        ),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _is_host(host: bytes) -> bool:
+    return _HOST(host) is not None
 
 
 def _read_fields(
@@ -140,7 +163,7 @@ def _read_fields(
                 raise Refused(400, "The request has more than one Host.")
             host = value
         elif name == b"connection":
-            if value == b"keep-alive":
+            if value == b"keep-alive" or value == b"close":
                 options.append(value)
             else:
                 as_is = False
@@ -171,7 +194,7 @@ def read_response(data: bytes) -> Response | None:
 
     Raises BadUpstream when it cannot be passed on safely.
     """
-    match = _RESPONSE.match(data)
+    match = _RESPONSE(data)
     if match is None:
         if b"\r\n\r\n" in data or len(data) > MAX_HEAD_BYTES:
             raise BadUpstream("the response's header is not valid")
@@ -209,7 +232,9 @@ def read_response(data: bytes) -> Response | None:
         keep = (http11 or b"keep-alive" in options) and b"close" not in options
     if upgrade is not None and b"upgrade" not in options:
         upgrade = None
-    return Response(int(match[2]), http11, keep, length, chunked, upgrade, as_is, end)
+    return _new_response(
+        Response, (int(match[2]), http11, keep, length, chunked, upgrade, as_is, end)
+    )
 
 
 def _check_size(data: bytes, end: int, target: bytes) -> None:

@@ -6,6 +6,7 @@ concern one hop only are dropped (RFC 9110 section 7.6.1), those that the
 operator asked for are added.
 """
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ _NEVER_BY_NAME = _FORWARDED | frozenset((
 ))  # fmt: skip
 """Fields that a ``Connection`` field cannot have dropped, whatever it names."""
 
+_CONNECTION_FIELD = re.compile(rb"\n[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]:[^\r]*\r")
+
 _REDIRECTS = frozenset((201, 301, 302, 307, 308))
 
 
@@ -42,7 +45,7 @@ class Rules:
     by_host: bool = False
 
     keeps_request: bool = field(init=False)
-    """Whether a request without base path may go out as it came."""
+    """Whether a request to a target without base path may go out as it came."""
     keeps_location: bool = field(init=False)
     """Whether redirects pass unchanged."""
 
@@ -56,21 +59,18 @@ class Rules:
 class Forwarding:
     """The ``X-Forwarded`` fields for one client connection, remembered per Host."""
 
-    __slots__ = ("_blocks", "ip", "secure")
+    __slots__ = ("blocks", "ip", "secure")
 
     def __init__(self, ip: bytes, secure: bool) -> None:
         self.ip = ip
         self.secure = secure
-        self._blocks: dict[bytes | None, bytes] = {}
+        self.blocks: dict[bytes | None, bytes] = {}
 
     def block(self, request: Request) -> bytes:
         """The fields for a request that brings none of its own, and the head's end."""
-        block = self._blocks.get(request.host)
-        if block is None:
-            if len(self._blocks) > 3:
-                self._blocks.clear()
-            block = b"".join(self.fields(request, {})) + b"\r\n"
-            self._blocks[request.host] = block
+        if len(self.blocks) > 3:
+            self.blocks.clear()
+        block = self.blocks[request.host] = b"".join(self.fields(request, {})) + b"\r\n"
         return block
 
     def fields(self, request: Request, given: dict[bytes, bytes]) -> list[bytes]:
@@ -107,8 +107,12 @@ def request_head(
 ) -> bytes:
     """The request head for the route's server."""
     base = route.target.base if rules.prepend_path else b""
-    if request.as_is and not base and rules.keeps_request:
-        return head[:-2] + forwarding.block(request) if rules.x_forward else head
+    if request.as_is and rules.keeps_request and not base:
+        if request.closes:
+            head = _CONNECTION_FIELD.sub(b"", head)
+        if not rules.x_forward:
+            return head
+        return head[:-2] + (forwarding.blocks.get(request.host) or forwarding.block(request))
     target = request.target
     if not rules.include_prefix:
         target = _without_prefix(target, route.depth - (rules.by_host and route.depth > 0))
@@ -194,6 +198,9 @@ def response_head(
     location: "Location | None" = None,
 ) -> bytes:
     """The response head for the client, with ``connection`` as its Connection field."""
+    if response.as_is and connection and location is None and not (dechunk or drop_length):
+        plain = _CONNECTION_FIELD.sub(b"", head[: response.end])
+        return b"%sConnection: %s\r\n\r\n" % (plain[:-2], connection)
     fields = _split_fields(head[: response.end])
     dropped = _named_by_connection(fields)
     if dechunk:

@@ -94,11 +94,28 @@ class Table:
         ``host`` is the Host field in lower case, port included. Raises Refused
         when the path could be taken for one route by us and another by a server.
         """
+        fallback = self._root.route
         start = self._root
         if self.by_host:
-            start = self._root.children.get(_host_name(host or b""), _NOWHERE)
-        if paths.is_simple(path):
-            return _walk(start, path) or self._root.route
+            start = start.children.get(_host_name(host or b""), _NOWHERE)
+        if not paths.is_simple(path):
+            return self._find_odd(start, path)
+        best, children = start.route or fallback, start.children
+        at = 1
+        while children:
+            end = path.find(b"/", at)
+            node = children.get(path[at:end] if end >= 0 else path[at:])
+            if node is None:
+                break
+            best = node.route or best
+            if end < 0:
+                break
+            children = node.children
+            at = end + 1
+        return best
+
+    def _find_odd(self, start: "_Node", path: bytes) -> Route | None:
+        """The route of a path that could be read in several ways."""
         paths.check(path)
         one = _follow(start, paths.careful(path)) or self._root.route
         two = _follow(start, paths.careless(path)) or self._root.route
@@ -114,25 +131,6 @@ class Table:
 
 
 _NOWHERE = _Node()
-
-
-def _walk(node: _Node, path: bytes) -> Route | None:
-    """Like ``_follow``, straight on the path's bytes."""
-    best = node.route
-    children = node.children
-    start = 1
-    while children:
-        end = path.find(b"/", start)
-        found = children.get(path[start:end] if end >= 0 else path[start:])
-        if found is None:
-            break
-        if found.route is not None:
-            best = found.route
-        if end < 0:
-            break
-        children = found.children
-        start = end + 1
-    return best
 
 
 def _follow(node: _Node, segments: Iterable[bytes]) -> Route | None:
