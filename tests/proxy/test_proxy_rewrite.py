@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from perijove.proxy.forwarded import Forwarding, Networks
 from perijove.proxy.head import read_request, read_response
-from perijove.proxy.rewrite import Forwarding, Rules, location_of, request_head, response_head
+from perijove.proxy.rewrite import Rules, location_of, request_head, response_head
 from perijove.proxy.table import Route
 from perijove.proxy.targets import parse_target
 
 XFF = (
     b"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Port: 80\r\nX-Forwarded-Proto: http\r\n"
-    b"X-Forwarded-Host: x\r\n\r\n"
+    b'Forwarded: for=1.2.3.4;host="x";proto=http\r\nX-Forwarded-Host: x\r\n\r\n'
 )
 
 
@@ -18,13 +19,16 @@ def sent(
     key: str = "/t",
     target: str = "http://server:99",
     secure: bool = False,
+    ip: bytes = b"1.2.3.4",
+    trusted: str = "1.2.3.4",
     **rules: Any,
 ) -> bytes:
     """What a request head becomes."""
     request = read_request(head)
     assert request is not None
     route = Route(key, parse_target(target), {}, 0.0)
-    return request_head(head, request, route, Forwarding(b"1.2.3.4", secure), Rules(**rules))
+    forwarding = Forwarding(ip, secure, Networks(trusted))
+    return request_head(head, request, route, forwarding, Rules(**rules))
 
 
 PLAIN = b"GET /t/a?b HTTP/1.1\r\nHost: x\r\nhEaDeR:  kept as it is \r\n"

@@ -29,8 +29,8 @@ _RESPONSE = re.compile(
 ).match
 _REQUEST_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|t(?:ransfer-encoding|e|railer)|upgrade|expect|host"
-    rb"|x-forwarded-(?:for|proto|port|host)|keep-alive|http2-settings|proxy(?:-[a-z0-9-]*)?)"
-    rb":([^\r]*)"
+    rb"|x-(?:forwarded-(?:for|proto|port|host)|real-ip|scheme)|forwarded|keep-alive"
+    rb"|http2-settings|proxy(?:-[a-z0-9-]*)?):([^\r]*)"
 ).findall
 _RESPONSE_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|transfer-encoding|upgrade|keep-alive|proxy-[a-z0-9-]*)"

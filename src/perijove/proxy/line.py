@@ -10,8 +10,9 @@ from abc import abstractmethod
 from math import inf
 from typing import cast
 
-from perijove.proxy import replies, rewrite
+from perijove.proxy import replies
 from perijove.proxy.forward import Upstream
+from perijove.proxy.forwarded import Forwarding
 from perijove.proxy.limits import WRITE_BUFFER_BYTES
 from perijove.proxy.plane import Plane
 from perijove.proxy.refusals import Refused
@@ -37,7 +38,7 @@ class ClientLine(asyncio.Protocol):
     )  # fmt: skip
 
     transport: asyncio.Transport
-    _forwarding: rewrite.Forwarding
+    _forwarding: Forwarding
 
     def __init__(self, plane: Plane, secure: bool) -> None:
         self._plane = plane
@@ -80,7 +81,7 @@ class ClientLine(asyncio.Protocol):
         """Count the connection in, or turn it away when there are too many."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
-        self._forwarding = rewrite.Forwarding(client_ip(transport), self._secure)
+        self._forwarding = Forwarding(client_ip(transport), self._secure, self._plane.rules.trusted)
         if not self._plane.admit(self):
             self._state = LINGER
             self.transport.write(replies.reply(503, keep=False))

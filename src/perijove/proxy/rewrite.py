@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from perijove.proxy.forwarded import CLAIMS, NAMES, Forwarding, Networks
 from perijove.proxy.head import Request, Response
 from perijove.proxy.table import Route
 from perijove.proxy.targets import Target
@@ -18,10 +19,7 @@ _HOP_BY_HOP = frozenset((
     b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"expect",
 ))  # fmt: skip
 _RESPONSE_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"upgrade"))
-_FORWARDED = frozenset((
-    b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-host",
-))  # fmt: skip
-_NEVER_BY_NAME = _FORWARDED | frozenset((
+_NEVER_BY_NAME = CLAIMS | frozenset((
     b"host", b"content-length", b"transfer-encoding", b"cookie", b"authorization", b"set-cookie",
 ))  # fmt: skip
 """Fields that a ``Connection`` field cannot have dropped, whatever it names."""
@@ -43,6 +41,8 @@ class Rules:
     protocol_rewrite: str = ""
     custom_headers: tuple[tuple[bytes, bytes], ...] = ()
     by_host: bool = False
+    trusted: Networks = field(default_factory=Networks)
+    """Whose forwarding fields are believed."""
 
     keeps_request: bool = field(init=False)
     """Whether a request to a target without base path may go out as it came."""
@@ -54,52 +54,6 @@ class Rules:
         keeps = self.include_prefix and not self.change_origin and not self.custom_headers
         object.__setattr__(self, "keeps_request", keeps)
         object.__setattr__(self, "keeps_location", not (self.auto_rewrite or self.protocol_rewrite))
-
-
-class Forwarding:
-    """The ``X-Forwarded`` fields for one client connection, remembered per Host."""
-
-    __slots__ = ("blocks", "ip", "secure")
-
-    def __init__(self, ip: bytes, secure: bool) -> None:
-        self.ip = ip
-        self.secure = secure
-        self.blocks: dict[bytes | None, bytes] = {}
-
-    def block(self, request: Request) -> bytes:
-        """The fields for a request that brings none of its own, and the head's end."""
-        if len(self.blocks) > 3:
-            self.blocks.clear()
-        block = self.blocks[request.host] = b"".join(self.fields(request, {})) + b"\r\n"
-        return block
-
-    def fields(self, request: Request, given: dict[bytes, bytes]) -> list[bytes]:
-        """The field lines: our values appended with a comma to those that were ``given``."""
-        secure = self.secure
-        if request.upgrade:
-            proto = b"wss" if secure else b"ws"
-        else:
-            proto = b"https" if secure else b"http"
-        mine = [
-            (b"X-Forwarded-For", self.ip),
-            (b"X-Forwarded-Port", _port_of(request.host or b"", secure)),
-            (b"X-Forwarded-Proto", proto),
-        ]
-        lines = []
-        for name, value in mine:
-            before = given.get(name.lower())
-            lines.append(b"%s: %s\r\n" % (name, b"%s,%s" % (before, value) if before else value))
-        host = given.get(b"x-forwarded-host")
-        if host is None and not request.upgrade:
-            host = request.host
-        if host:
-            lines.append(b"X-Forwarded-Host: %s\r\n" % host)
-        return lines
-
-
-def _port_of(host: bytes, secure: bool) -> bytes:
-    _, colon, port = host[host.rfind(b"]") + 1 :].rpartition(b":")
-    return port if colon and port else (b"443" if secure else b"80")
 
 
 def request_head(
@@ -116,7 +70,7 @@ def request_head(
     target = request.target
     if not rules.include_prefix:
         target = _without_prefix(target, route.depth - (rules.by_host and route.depth > 0))
-    lines, given, names = _kept_fields(head, request, rules)
+    lines, given, names = _kept_fields(head, rules, forwarding.believed)
     first = b"%s %s%s HTTP/1.1\r\n" % (request.method, base, target)
     if b"host" not in names:
         authority = request.host
@@ -130,7 +84,7 @@ def request_head(
     if request.upgrade:
         lines.append(b"Connection: Upgrade\r\nUpgrade: %s\r\n" % request.upgrade)
     if rules.x_forward:
-        lines += forwarding.fields(request, given)
+        lines += forwarding.lines(request, given)
     lines += [b"%s: %s\r\n" % pair for pair in rules.custom_headers]
     return b"%s%s\r\n" % (first, b"".join(lines))
 
@@ -139,10 +93,10 @@ _LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
 def _kept_fields(
-    head: bytes, request: Request, rules: Rules
+    head: bytes, rules: Rules, believed: bool
 ) -> tuple[list[bytes], dict[bytes, bytes], set[bytes]]:
-    """Lines that go on, values of ``X-Forwarded`` and ``Expect``, and the names kept."""
-    fields = _split_fields(head[: request.end])
+    """Lines that go on, values of ``Expect`` and believed forwarding fields, the names kept."""
+    fields = _split_fields(head)
     dropped = _named_by_connection(fields) | {name.lower() for name, _ in rules.custom_headers}
     if rules.change_origin:
         dropped.add(b"host")
@@ -150,10 +104,14 @@ def _kept_fields(
     given: dict[bytes, bytes] = {}
     kept: set[bytes] = set()
     for name, line in fields:
-        if name == b"expect" or (rules.x_forward and name in _FORWARDED):
+        if name in CLAIMS and not believed:
+            continue
+        if name == b"expect" or (rules.x_forward and name in CLAIMS):
             value = line[len(name) + 1 :].strip(b" \t\r\n")
             given[name] = b"%s,%s" % (given[name], value) if name in given else value
-        elif not (name in _HOP_BY_HOP or name in dropped or _is_proxy_field(name)):
+            if name == b"expect" or name in NAMES:
+                continue
+        if not (name in _HOP_BY_HOP or name in dropped or _is_proxy_field(name)):
             lines.append(line)
             kept.add(name)
     return lines, given, kept
