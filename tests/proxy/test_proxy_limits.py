@@ -1,9 +1,21 @@
 """Time-outs and caps: nobody can hold what others need."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from proxy_kit import HOST, Rig, ScriptedServer, get, options, running_proxy, until
+from proxy_kit import (
+    HOST,
+    QUICK,
+    Rig,
+    ScriptedServer,
+    get,
+    options,
+    post,
+    post_chunked,
+    running_proxy,
+    until,
+)
 
 from perijove.proxy.limits import Limits
 
@@ -175,3 +187,29 @@ async def test_options_reach_the_plane(server: ScriptedServer) -> None:
         assert (settings.timeout_s, settings.proxy_timeout_s) == (1.5, 2.5)
         assert settings.keep_alive_s == 3.5
     assert options().keep_alive_s == 5.0
+
+
+async def test_one_address_may_have_so_many_connections(server: ScriptedServer) -> None:
+    async with running_proxy(server, replace(QUICK, connections_per_address=2)) as rig:
+        first, second = await rig.connect(), await rig.connect()
+        for client in (first, second):
+            assert (await client.ask(get(b"/t/204"))).status == 204
+        third = await rig.connect()
+        assert (await third.answer()).status == 503
+        first.close()
+        await until(lambda: len(rig.proxy.plane.clients) == 1, "the first connection ends")
+        assert (await rig.ask(get(b"/t/204"))).status == 204
+        await until(lambda: len(rig.proxy.plane.clients) == 1, "its place is free again")
+        assert (await rig.ask(get(b"/t/204"))).status == 204
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_may_be_so_long(server: ScriptedServer, chunked: bool) -> None:
+    async with running_proxy(server, replace(QUICK, body_bytes=1000)) as rig:
+        good, bad = bytes(1000), bytes(1001)
+        make = post_chunked if chunked else post
+        assert (await rig.ask(make(b"/t/echo", good))).status == 200
+        client = await rig.connect()
+        assert (await client.ask(make(b"/t/echo", bad))).status == 413
+        assert await client.ended() in (b"", b"<reset>")
+    assert len([seen for seen in server.seen if len(seen.body) > 1100]) == 0

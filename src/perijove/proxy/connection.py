@@ -8,11 +8,12 @@ in order; the next one is looked at when the answer to the last is written.
 
 import asyncio
 import logging
+from time import monotonic
 
-from perijove.proxy import replies, rewrite, tunnel
-from perijove.proxy.errors import Page
+from perijove.proxy import rewrite, tunnel
+from perijove.proxy.answers import AnsweringLine
 from perijove.proxy.forward import borrow, connect
-from perijove.proxy.framing import BadChunks, Chunks
+from perijove.proxy.framing import BadChunks, Chunks, TooLong
 from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request
 from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES
 from perijove.proxy.line import (
@@ -26,7 +27,6 @@ from perijove.proxy.line import (
     LENGTH,
     LINGER,
     WAIT,
-    ClientLine,
 )
 from perijove.proxy.plane import Plane, loggable
 from perijove.proxy.refusals import Refused
@@ -37,26 +37,18 @@ log = logging.getLogger("perijove.proxy")
 _HEALTH = b"/_chp_healthz"
 
 
-class ClientConnection(ClientLine):
+class ClientConnection(AnsweringLine):
     """One connection on the public port."""
 
-    __slots__ = (
-        "_chunks", "_left", "_outgoing", "_pending", "_request", "_retried", "_route", "_serving",
-        "is_head", "upgrade",
-    )  # fmt: skip
+    __slots__ = ("_chunks", "_left", "_outgoing", "_pending", "_retried", "_serving")
 
-    _request: Request
-
-    def __init__(self, plane: Plane, secure: bool) -> None:
-        super().__init__(plane, secure)
+    def __init__(self, plane: Plane, secure: bool, ip: bytes | None = None) -> None:
+        super().__init__(plane, secure, ip)
         self._serving = self._retried = False
-        self._route: Route | None = None
         self._outgoing = b""
         self._pending: list[bytes] | None = None
         self._chunks: Chunks | None = None
         self._left = 0
-        self.is_head = False
-        self.upgrade: bytes | None = None
 
     # -- bytes and requests ---------------------------------------------------
     def data_received(self, data: bytes) -> None:
@@ -133,6 +125,8 @@ class ClientConnection(ClientLine):
         """Decide where a request goes, and send it there. Raises Refused."""
         plane = self._plane
         self._request = request
+        if plane.access is not None:
+            self._began = monotonic()
         self._partial = self._responding = self._retried = False
         self.http11 = request.http11
         self.keep = request.keep and not plane.ending
@@ -141,7 +135,10 @@ class ClientConnection(ClientLine):
         self._route = None
         if request.has_body:
             self.sent_all = False
-            self._chunks = Chunks() if request.chunked else None
+            most = plane.limits.body_bytes
+            if 0 < most < request.length:
+                raise Refused(413, "The request's body is too large.")
+            self._chunks = Chunks(most) if request.chunked else None
             self._left = request.length
             self._state = CHUNKED if request.chunked else LENGTH
             self.deadline = plane.now + plane.body_watch_s
@@ -204,6 +201,8 @@ class ClientConnection(ClientLine):
         except BadChunks as error:
             if self._responding:
                 self.abort()
+            elif isinstance(error, TooLong):
+                self._refuse(Refused(413, "The request's body is too large."))
             else:
                 self._refuse(Refused(400, f"The request's chunks are malformed: {error}."))
             return
@@ -257,12 +256,15 @@ class ClientConnection(ClientLine):
                 head = rewrite.response_head(head, response, connection=None)
             self.transport.write(head)
 
-    def response_done(self, status: int) -> None:
+    def response_done(self, status: int, size: int) -> None:
         """The response is complete: go on with the next request, or end."""
         plane = self._plane
         self._server = None
         self._outgoing = b""
-        plane.metrics.requests_proxy[status] += 1
+        if plane.access is None:
+            plane.metrics.requests_proxy[status] += 1
+        else:
+            self._count(status, size)
         if status < 300 and self._route is not None:
             plane.activity.touch(self._route)
         if self.keep and self.sent_all:
@@ -303,67 +305,14 @@ class ClientConnection(ClientLine):
         self._server = None
         self._state = CLOSED
         self._plane.clients.discard(self)
-        self._plane.metrics.requests_proxy[101] += 1
+        self._count(101, 0)
         tunnel.join(
-            self._plane, self._route, self.transport, server,
-            to_client=head + rest, to_server=self._buffer,
+            self._plane, self._route, self.transport, server, self._forwarding.ip,
+            is_websocket=self.upgrade == b"websocket", head=head,
+            to_client=rest, to_server=self._buffer,
             client_is_full=self.write_paused, server_is_full=paused, client_is_done=self._eof,
         )  # fmt: skip
         self._buffer = b""
-
-    # -- answers of our own ---------------------------------------------------
-    def fail(self, code: int) -> None:
-        """Answer with an error page; a websocket's handshake gets the bare status."""
-        self._drop_server()
-        self._release(HOLD_CONNECT | HOLD_SERVER)
-        if self.upgrade:
-            self.keep = False
-            self._answer(code, b"", "")
-            return
-        path = self._request.target.decode("latin-1")
-        page = self._plane.pages.ready(code, path)
-        if page is not None:
-            self._send_page(code, page)
-        else:
-            self._fetching = self._plane.tasks.spawn(self._fetch_page(code, path), "error page")
-
-    async def _fetch_page(self, code: int, path: str) -> None:
-        page = await self._plane.pages.get(code, path)
-        self._fetching = None
-        if self._state not in (LINGER, CLOSED):
-            self._send_page(code, page)
-
-    def _send_page(self, code: int, page: Page) -> None:
-        self._answer(code, page.body, page.content_type, page.fields)
-
-    def _answer(
-        self, status: int, body: bytes, content_type: str, fields: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        keep = self.keep and self.sent_all
-        self._plane.metrics.requests_proxy[status] += 1
-        self.transport.write(
-            replies.reply(
-                status, body, content_type, fields=fields, keep=keep, head_only=self.is_head
-            )
-        )
-        if keep:
-            self._go_on()
-        else:
-            self._end()
-
-    def _refuse(self, refused: Refused) -> None:
-        """Answer what is no acceptable request, and end."""
-        self._drop_server()
-        self._plane.metrics.requests_proxy[refused.status] += 1
-        log.debug("%d %s", refused.status, refused.reason)
-        body = refused.reason.encode() + b"\n"
-        fields = (("X-Content-Type-Options", "nosniff"),)
-        self.transport.write(
-            replies.reply(
-                refused.status, body, "text/plain; charset=utf-8", fields=fields, keep=False
-            )
-        )
-        self._linger()
 
     # -- from one request to the next ------------------------------------------
     def _go_on(self) -> None:

@@ -48,8 +48,8 @@ class Downstream(Protocol):
     def interim(self, head: bytes, response: Response) -> None:
         """A 1xx response came."""
 
-    def response_done(self, status: int) -> None:
-        """The response is complete and all of it was written."""
+    def response_done(self, status: int, size: int) -> None:
+        """The response is complete, and all of it was written: ``size`` bytes of body."""
 
     def server_pauses(self) -> None:
         """The server takes no more for now."""
@@ -73,8 +73,9 @@ class Upstream(asyncio.Protocol):
     """One connection to a server."""
 
     __slots__ = (
-        "_buffer", "_chunks", "_dechunk", "_got", "_keep", "_left", "_plane", "_state", "_status",
-        "client", "idle_since", "reused", "target", "touched", "transport", "write_paused",
+        "_buffer", "_chunks", "_dechunk", "_got", "_keep", "_left", "_passed", "_plane", "_state",
+        "_status", "client", "idle_since", "reused", "target", "touched", "transport",
+        "write_paused",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -93,6 +94,7 @@ class Upstream(asyncio.Protocol):
         self._got = False
         self._keep = False
         self._left = 0
+        self._passed = 0
         self._status = 0
 
     # -- transport callbacks --------------------------------------------------
@@ -118,13 +120,16 @@ class Upstream(asyncio.Protocol):
             size, left = len(data), self._left
             if size < left:
                 self._left = left - size
+                self._passed += size
                 client.transport.write(data)
             else:
+                self._passed += left
                 client.transport.write(data if size == left else data[:left])
                 self._finish(size == left)
         elif state == CHUNKED:
             self._relay_chunks(b"", data)
         else:
+            self._passed += len(data)
             client.transport.write(data)
 
     def eof_received(self) -> bool:
@@ -207,6 +212,7 @@ class Upstream(asyncio.Protocol):
         if response.chunked and not no_body:
             self._chunks = Dechunker() if dechunk else Chunks()
             body = data[end:]
+            self._passed = 0
             used = self._follow(body)  # before anything is sent: 503 is still possible
             head = client.response_head(data, response)
             self._state = CHUNKED
@@ -216,15 +222,18 @@ class Upstream(asyncio.Protocol):
         out = data if head is None else head + data[end:]
         if until_eof:
             self._state = UNTIL_EOF
+            self._passed = len(data) - end
             client.transport.write(out)
             return
         length = 0 if no_body else response.length
         got = len(data) - end
         if got < length:
+            self._passed = got
             self._left = length - got
             self._state = LENGTH
             client.transport.write(out)
         else:
+            self._passed = length
             client.transport.write(out if got == length else out[: len(out) - (got - length)])
             self._finish(got == length)
 
@@ -254,6 +263,7 @@ class Upstream(asyncio.Protocol):
             payload = chunks.take()
         else:
             payload = body if used == len(body) else body[:used]
+        self._passed += len(payload)
         out = head + payload if head else payload
         if out:
             client.transport.write(out)
@@ -286,7 +296,7 @@ class Upstream(asyncio.Protocol):
             pool.append(self)
         else:
             self.abort()
-        client.response_done(self._status)
+        client.response_done(self._status, self._passed)
 
     def _drop_idle(self) -> None:
         """Bytes came that nobody asked for: never let them reach a client."""
@@ -305,7 +315,7 @@ class Upstream(asyncio.Protocol):
             return
         self.transport.abort()
         if state == UNTIL_EOF and error is None:
-            client.response_done(self._status)
+            client.response_done(self._status, self._passed)
         elif state == HEAD:
             reason = str(error) if error else "the server closed the connection without an answer"
             client.server_failed(reason, self.reused and not self._got)

@@ -25,13 +25,22 @@ class BadChunks(ValueError):
     """The body is not valid chunked coding."""
 
 
+class TooLong(BadChunks):
+    """The body is longer than it may be."""
+
+
 class Chunks:
-    """Follows a chunked body; ``done`` once its last byte was seen."""
+    """Follows a chunked body; ``done`` once its last byte was seen.
 
-    __slots__ = ("_left", "_line", "_state", "_trailer_bytes", "done")
+    With ``most_bytes``, a payload that is longer is refused as TooLong.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_left", "_line", "_most_bytes", "_state", "_total", "_trailer_bytes", "done")
+
+    def __init__(self, most_bytes: int = 0) -> None:
         self.done = False
+        self._most_bytes = most_bytes
+        self._total = 0
         self._state = _SIZE_LINE
         self._left = 0
         self._line = b""
@@ -71,6 +80,9 @@ class Chunks:
             if match is None:
                 raise BadChunks("invalid chunk size")
             self._left = int(match[1], 16)
+            self._total += self._left
+            if 0 < self._most_bytes < self._total:
+                raise TooLong(f"more than {self._most_bytes} bytes")
             self._state = _PAYLOAD if self._left else _TRAILERS
         elif self._state == _PAYLOAD_END:
             if line != b"\r\n":
@@ -95,8 +107,8 @@ class Dechunker(Chunks):
 
     __slots__ = ("_parts",)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most_bytes: int = 0) -> None:
+        super().__init__(most_bytes)
         self._parts: list[bytes] = []
 
     def _payload(self, data: bytes, start: int, end: int) -> None:

@@ -80,6 +80,12 @@ class Request(NamedTuple):
     end: int
 
 
+NO_REQUEST = Request(
+    b"", b"/", b"/", None, True, True, 0, False, False, None, True, False, 0
+)  # fmt: skip
+"""What stands in for a request where none could be read."""
+
+
 class Response(NamedTuple):
     """What a response head says to a proxy; ``length`` is -1 where none is given."""
 

@@ -168,6 +168,10 @@ class OwnConnection(asyncio.Protocol):
         """Requests are answered as they come, so nothing runs."""
         self.transport.close()
 
+    def leave(self) -> None:
+        """There is no more time to finish in."""
+        self.abort()
+
     def abort(self) -> None:
         """End at once."""
         self.transport.abort()

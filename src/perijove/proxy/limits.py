@@ -54,7 +54,13 @@ class Limits:
     """Unused connections kept to one target."""
     sweep_s: float = 1.0
     """Between looks at the deadlines."""
-    drain_s: float = 0.7
+    drain_s: float = 0.5
     """For running exchanges when the proxy is told to end (the hub kills after one second)."""
+    farewell_s: float = 0.2
+    """For websockets after that, between their close frame and the end."""
     connections: int | None = None
     """Client connections at once; None: half of the files that the process may open."""
+    connections_per_address: int = 0
+    """Client connections of one address; 0: any number."""
+    body_bytes: int = 0
+    """The body of a request; 0: any."""

@@ -32,16 +32,18 @@ class ClientLine(asyncio.Protocol):
     """A connection on the public port, without the meaning of its bytes."""
 
     __slots__ = (
-        "_buffer", "_eof", "_fetching", "_forwarding", "_held", "_opening", "_partial", "_plane",
-        "_probes", "_responding", "_secure", "_server", "_state", "_touched", "deadline", "http11",
-        "keep", "sent_all", "transport", "write_paused",
+        "_buffer", "_eof", "_fetching", "_forwarding", "_held", "_ip", "_opening", "_partial",
+        "_plane", "_probes", "_responding", "_secure", "_server", "_state", "_touched", "deadline",
+        "http11", "keep", "sent_all", "transport", "write_paused",
     )  # fmt: skip
 
     transport: asyncio.Transport
     _forwarding: Forwarding
 
-    def __init__(self, plane: Plane, secure: bool) -> None:
+    def __init__(self, plane: Plane, secure: bool, ip: bytes | None = None) -> None:
+        """``ip``: who the client is, where another than the transport knows it."""
         self._plane = plane
+        self._ip = ip
         self._secure = secure
         self._state = HEAD
         self._buffer = b""
@@ -81,8 +83,9 @@ class ClientLine(asyncio.Protocol):
         """Count the connection in, or turn it away when there are too many."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
-        self._forwarding = Forwarding(client_ip(transport), self._secure, self._plane.rules.trusted)
-        if not self._plane.admit(self):
+        ip = self._ip or client_ip(transport)
+        self._forwarding = Forwarding(ip, self._secure, self._plane.rules.trusted)
+        if not self._plane.admit(self, ip):
             self._state = LINGER
             self.transport.write(replies.reply(503, keep=False))
             self.transport.close()
@@ -102,7 +105,7 @@ class ClientLine(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its exchange ends with it."""
-        self._plane.clients.discard(self)
+        self._plane.depart(self, self._forwarding.ip)
         self._state = CLOSED
         self._buffer = b""
         self._drop_server()
@@ -169,6 +172,10 @@ class ClientLine(asyncio.Protocol):
         self.keep = False
         if self._state == HEAD and not self._buffer:
             self._close()
+
+    def leave(self) -> None:
+        """There is no more time to finish in."""
+        self.abort()
 
     def abort(self) -> None:
         """End at once, without another byte."""

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from perijove.proxy import listen, tls
+from perijove.proxy.access import AccessLog
+from perijove.proxy.arguments import LEVELS
 from perijove.proxy.connection import ClientConnection
 from perijove.proxy.control import Control
 from perijove.proxy.errors import ErrorPages
@@ -26,7 +28,7 @@ from perijove.proxy.forward import keep_watch
 from perijove.proxy.httpd import Handler, OwnConnection, redirect_to_https
 from perijove.proxy.limits import Limits
 from perijove.proxy.metrics import Metrics
-from perijove.proxy.options import LEVELS, Address, Options, read_options
+from perijove.proxy.options import Address, Options, read_options
 from perijove.proxy.plane import Plane, Settings
 from perijove.proxy.table import Table
 
@@ -47,7 +49,7 @@ class Proxy:
     def __init__(self, options: Options, limits: Limits | None = None) -> None:
         """Read certificates and prepare the plane. Raises ValueError on options that cannot be."""
         self._options = options
-        self._limits = limits or Limits()
+        self._limits = limits or options.limits
         self._public_tls = tls.server_context(options.tls, "--ssl") if options.tls else None
         self._api_tls = (
             tls.server_context(options.api_tls, "--api-ssl") if options.api_tls else None
@@ -65,8 +67,11 @@ class Proxy:
             metrics=Metrics(timed=options.metrics is not None),
             pages=ErrorPages(options.error_target, options.error_path, server_tls),
             server_tls=server_tls,
+            access=AccessLog(options.access_log) if options.access_log else None,
             max_connections=self._limits.connections or allow_files(),
         )
+        if self.plane.access is not None:
+            self.plane.each_second.append(self.plane.access.flush)
         self.control = Control(self.plane, options.token)
         if options.default_target:
             data = {"target": options.default_target}

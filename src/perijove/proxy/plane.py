@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 from perijove.kit.aio import Tasks
+from perijove.proxy.access import AccessLog
 from perijove.proxy.activity import Activity
 from perijove.proxy.errors import ErrorPages
 from perijove.proxy.limits import Limits
@@ -49,6 +51,9 @@ class Watched(Protocol):
     def shut(self) -> None:
         """End when what runs is done."""
 
+    def leave(self) -> None:
+        """The time to finish is over: say goodbye where that is possible, else end at once."""
+
     def abort(self) -> None:
         """End at once."""
 
@@ -64,6 +69,7 @@ class Plane:
         metrics: Metrics | None = None,
         pages: ErrorPages | None = None,
         server_tls: ssl.SSLContext | None = None,
+        access: AccessLog | None = None,
         max_connections: int = 10_000,
     ) -> None:
         self.settings = settings
@@ -74,8 +80,11 @@ class Plane:
         self.activity = Activity(self.metrics)
         self.pages = pages or ErrorPages()
         self.server_tls = server_tls
+        self.access = access
         self.find = self._find_timed if self.metrics.timed else table.find
         self.clients: set[Watched] = set()
+        self.each_second: list[Callable[[float], None]] = []
+        """Called with the monotonic time, about once a second."""
         self.tasks = Tasks("proxy")
         self.now = monotonic()
         self.debug = log.isEnabledFor(logging.DEBUG)
@@ -84,18 +93,38 @@ class Plane:
         timed = settings.timeout_s or settings.proxy_timeout_s
         self.wait_watch_s = self.body_watch_s if timed else inf
         self._max_connections = max_connections
+        self._per_address: dict[bytes, int] = {}
         self._quiet_until: dict[str, float] = {}
-        self._pools_swept = self.now
+        self._pools_swept = self._hooks_due = self.now
         self._sweeping: asyncio.TimerHandle | None = None
 
     # -- connections ----------------------------------------------------------
-    def admit(self, client: Watched) -> bool:
-        """Count a new client connection in, unless there are too many."""
+    def admit(self, client: Watched, ip: bytes) -> bool:
+        """Count a new client connection in, unless there are too many (of its address)."""
         if len(self.clients) >= self._max_connections or self.ending:
             self.report("connections", "Refusing connections: %d are open", len(self.clients))
             return False
+        most = self.limits.connections_per_address
+        if most:
+            count = self._per_address.get(ip, 0)
+            if count >= most:
+                self.report(
+                    "address", "Refusing connections of %s: %d are open", ip.decode(), count
+                )
+                return False
+            self._per_address[ip] = count + 1
         self.clients.add(client)
         return True
+
+    def depart(self, client: Watched, ip: bytes) -> None:
+        """Count a client connection out. Nothing happens if it was not counted in."""
+        if client not in self.clients:
+            return
+        self.clients.discard(client)
+        if self.limits.connections_per_address:
+            count = self._per_address.pop(ip, 0) - 1
+            if count > 0:
+                self._per_address[ip] = count
 
     def _find_timed(self, path: bytes, host: bytes | None) -> Route | None:
         started = perf_counter()
@@ -117,6 +146,10 @@ class Plane:
         self.now = now = monotonic()
         for client in [client for client in self.clients if client.deadline <= now]:
             client.expire(now)
+        if now >= self._hooks_due:
+            self._hooks_due = now + 1.0
+            for hook in self.each_second:
+                hook(now)
         if now - self._pools_swept >= min(_POOL_SWEEP_S, self.limits.pool_idle_s):
             self._pools_swept = now
             self._sweep_pools(now - self.limits.pool_idle_s)
@@ -154,13 +187,14 @@ class Plane:
 
     # -- the end --------------------------------------------------------------
     async def drain(self) -> None:
-        """Let running exchanges finish for a moment, then end everything."""
+        """Let running exchanges finish for a moment, say goodbye to the rest, end everything."""
         self.ending = True
         for client in list(self.clients):
             client.shut()
-        until = monotonic() + self.limits.drain_s
-        while self.clients and monotonic() < until:
-            await asyncio.sleep(0.02)
+        await self._wait_for_clients(self.limits.drain_s)
+        for client in list(self.clients):
+            client.leave()
+        await self._wait_for_clients(self.limits.farewell_s)
         for client in list(self.clients):
             client.abort()
         for route in self.table:
@@ -169,6 +203,13 @@ class Plane:
             self._sweeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self.tasks.close()
+        if self.access is not None:
+            self.access.close()
+
+    async def _wait_for_clients(self, limit_s: float) -> None:
+        until = monotonic() + limit_s
+        while self.clients and monotonic() < until:
+            await asyncio.sleep(0.02)
 
 
 def loggable(text: bytes | str) -> str:

@@ -12,6 +12,15 @@ _VERSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class SniFiles:
+    """Another certificate, for clients that ask for ``name`` (or ``*.`` and a domain)."""
+
+    name: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class TlsFiles:
     """What one side of the command line says: PEM files and what to ask of the other end."""
 
@@ -24,6 +33,7 @@ class TlsFiles:
     ciphers: str = ""
     dhparam: str = ""
     passphrase: str = ""
+    sni: tuple[SniFiles, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.key or self.cert)

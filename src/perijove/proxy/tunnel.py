@@ -11,42 +11,40 @@ when it was the server, whose clients have nothing to wait for.
 
 Only the client's bytes count as activity: a server's pings must not keep an
 abandoned server alive.
+
+When the proxy ends, a websocket's client is told so by a close frame with code
+1001, put between two frames of the server; what the server still says is then
+kept back, while the client's own close frame reaches the server.
 """
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 
+from perijove.proxy.frames import GOING_AWAY, Frames
 from perijove.proxy.plane import Plane
 from perijove.proxy.table import Route
 
 
-class TunnelEnd(asyncio.Protocol):
-    """One of a tunnel's two connections; the one with a ``route`` is the client's."""
+class _End(asyncio.Protocol):
+    """One of a tunnel's two connections."""
 
     __slots__ = (
-        "_half_closed", "_patience_s", "_plane", "_route", "deadline", "peer", "touched",
-        "transport",
+        "_half_closed", "_plane", "_write", "peer", "touched", "transport",
     )  # fmt: skip
 
-    peer: "TunnelEnd"
+    peer: "_End"
 
-    def __init__(self, plane: Plane, transport: asyncio.Transport, route: Route | None) -> None:
+    def __init__(
+        self, plane: Plane, transport: asyncio.Transport, write: Callable[[bytes], None]
+    ) -> None:
         self._plane = plane
-        self._route = route
+        self._write = write
         self._half_closed = False
-        self._patience_s = inf
         self.transport = transport
-        self.deadline = inf
-        self.touched = plane.now
+        self.touched = 0.0
 
     # -- transport callbacks --------------------------------------------------
-    def data_received(self, data: bytes) -> None:
-        """Pass the bytes on."""
-        self.touched = self._plane.now
-        if self._route is not None:
-            self._plane.activity.touch(self._route)
-        self.peer.transport.write(data)
-
     def pause_writing(self) -> None:
         """This side does not take more: read no more from the other."""
         pause(self.peer.transport)
@@ -69,17 +67,109 @@ class TunnelEnd(asyncio.Protocol):
         if not self.peer.transport.is_closing():
             self.peer.transport.write_eof()
         self.peer._half_closed = True
-        limits = self._plane.limits
-        client = self if self._route is not None else self.peer
-        client._patience_s = limits.half_open_s if client is self else limits.linger_s
-        client.deadline = self._plane.now + client._patience_s
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the other side too."""
-        self._plane.clients.discard(self)
         self.peer.transport.close()
 
-    # -- deadlines (the client's end is watched) ------------------------------
+
+class ServerEnd(_End):
+    """The server's connection. ``frames`` follows its frames if they are a websocket's."""
+
+    __slots__ = ("_leaving", "frames")
+
+    peer: "ClientEnd"
+
+    def __init__(
+        self, plane: Plane, transport: asyncio.Transport, client: asyncio.Transport,
+        frames: Frames | None,
+    ) -> None:  # fmt: skip
+        super().__init__(plane, transport, client.write)
+        self._leaving = False
+        self.frames = frames
+
+    def data_received(self, data: bytes) -> None:
+        """Pass the bytes on to the client."""
+        self.touched = self._plane.now
+        frames = self.frames
+        if frames is not None:
+            size = len(data)
+            if size < 2 or data[1] != size - 2 or size > 127 or frames.left:
+                self._follow(frames, data)
+                return
+            if self._leaving:
+                return
+        self._write(data)
+
+    def _follow(self, frames: Frames, data: bytes) -> None:
+        """Pass on what is not just one short frame; while leaving, only to the frame's end."""
+        if self._leaving and not frames.left:
+            return
+        end = frames.feed(data)
+        if self._leaving and end >= 0:
+            frames.left = 0
+            self._write(data[:end] + GOING_AWAY)
+        else:
+            self._write(data)
+
+    def half_close(self) -> None:
+        """The server sends no more: its client has nothing to wait for."""
+        super().half_close()
+        self.peer.be_patient(self._plane.limits.linger_s)
+
+    def leave(self) -> None:
+        """Have the client told that the proxy ends, as soon as a frame is complete."""
+        frames = self.frames
+        if frames is None:
+            self.transport.close()
+            self.peer.transport.close()
+        elif not self._leaving:
+            self._leaving = True
+            if not frames.left and not self.peer.transport.is_closing():
+                self._write(GOING_AWAY)
+
+
+class ClientEnd(_End):
+    """The client's connection, whose deadline is watched."""
+
+    __slots__ = ("_ip", "_patience_s", "_route", "deadline")
+
+    peer: ServerEnd
+
+    def __init__(
+        self, plane: Plane, transport: asyncio.Transport, server: asyncio.Transport,
+        route: Route, ip: bytes,
+    ) -> None:  # fmt: skip
+        super().__init__(plane, transport, server.write)
+        self._ip = ip
+        self._patience_s = inf
+        self._route = route
+        self.deadline = inf
+
+    def data_received(self, data: bytes) -> None:
+        """Pass the bytes on to the server; they are activity, noted once a second."""
+        now = self._plane.now
+        if self.touched != now:
+            self.touched = now
+            self._plane.activity.touch(self._route)
+        self._write(data)
+
+    def half_close(self) -> None:
+        """The client sends no more."""
+        super().half_close()
+        self.be_patient(self._plane.limits.half_open_s)
+
+    def be_patient(self, silent_s: float) -> None:
+        """Give the tunnel up when it is silent for so long."""
+        self._patience_s = silent_s
+        self.deadline = self._plane.now + silent_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the client out and close the server's side too."""
+        self._plane.depart(self, self._ip)
+        super().connection_lost(exc)
+
+    # -- deadlines (plane.Watched) --------------------------------------------
     def expire(self, now: float) -> None:
         """Give a half-closed tunnel up when it was silent."""
         last = max(self.touched, self.peer.touched)
@@ -89,9 +179,11 @@ class TunnelEnd(asyncio.Protocol):
             self.deadline = last + self._patience_s
 
     def shut(self) -> None:
-        """A tunnel has no natural end: close both sides after what was written."""
-        self.transport.close()
-        self.peer.transport.close()
+        """A tunnel has no natural end: it goes on until ``leave``."""
+
+    def leave(self) -> None:
+        """Tell the client that the proxy ends."""
+        self.peer.leave()
 
     def abort(self) -> None:
         """End both connections at once."""
@@ -112,24 +204,26 @@ def resume(transport: asyncio.Transport) -> None:
 
 
 def join(
-    plane: Plane, route: Route, client: asyncio.Transport, server: asyncio.Transport,
-    *, to_client: bytes, to_server: bytes,
+    plane: Plane, route: Route, client: asyncio.Transport, server: asyncio.Transport, ip: bytes,
+    *, is_websocket: bool, head: bytes, to_client: bytes, to_server: bytes,
     client_is_full: bool, server_is_full: bool, client_is_done: bool,
 ) -> None:  # fmt: skip
-    """Connect two transports for good.
+    """Connect two transports for good, and send the ``head`` of the server's consent.
 
     ``to_client`` and ``to_server`` are bytes that arrived already; the flags say
     whose write buffer is above its mark, and whether the client sends no more.
     """
-    near = TunnelEnd(plane, client, route)
-    far = TunnelEnd(plane, server, None)
+    near = ClientEnd(plane, client, server, route, ip)
+    far = ServerEnd(plane, server, client, Frames() if is_websocket else None)
     near.peer, far.peer = far, near
     plane.clients.add(near)
     client.set_protocol(near)
     server.set_protocol(far)
     (pause if client_is_full else resume)(server)
     (pause if server_is_full else resume)(client)
-    client.write(to_client)
+    if far.frames is not None:
+        far.frames.feed(to_client)
+    client.write(head + to_client)
     if to_server:
         server.write(to_server)
     if client_is_done:

@@ -1,0 +1,65 @@
+"""Where websocket frames begin and end in a stream of bytes (RFC 6455 section 5.2). Pure.
+
+A proxy may only put in a frame of its own, such as a goodbye, between two others.
+"""
+
+GOING_AWAY = b"\x88\x02\x03\xe9"
+"""An unmasked close frame with code 1001."""
+
+_LONGEST_HEAD = 14
+
+
+class Frames:
+    """Follows the frames of one direction; ``left`` is 0 between two frames.
+
+    ``left`` counts the payload still to come, or is -1 within a frame's head.
+    """
+
+    __slots__ = ("_head", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self._head = b""
+
+    def feed(self, data: bytes) -> int:
+        """Follow ``data``; returns where in it a frame ended first, or -1."""
+        first_end = -1
+        at, size = 0, len(data)
+        while at < size:
+            if self.left > 0:
+                step = min(self.left, size - at)
+                at += step
+                self.left -= step
+            else:
+                at = self._read_head(data, at)
+            if self.left == 0 and first_end < 0:
+                first_end = at
+        return first_end
+
+    def _read_head(self, data: bytes, at: int) -> int:
+        """Take a head, or what there is of it; returns where it ends."""
+        before = len(self._head)
+        head = self._head + data[at : at + _LONGEST_HEAD - before]
+        found = _measure(head)
+        if found is None:
+            self._head = head
+            self.left = -1
+            return len(data)
+        size, self.left = found
+        self._head = b""
+        return at + size - before
+
+
+def _measure(head: bytes) -> tuple[int, int] | None:
+    """Sizes of head and payload, or None while the head is incomplete."""
+    if len(head) < 2:
+        return None
+    length, extended = head[1] & 0x7F, 0
+    if length == 126:
+        extended = 2
+    elif length == 127:
+        extended = 8
+    size = 2 + extended + (4 if head[1] & 0x80 else 0)
+    if len(head) < size:
+        return None
+    return size, int.from_bytes(head[2 : 2 + extended], "big") if extended else length
