@@ -12,7 +12,7 @@ from typing import Any
 
 from free_ports import free_ports
 from perijove.proxy.limits import Limits
-from perijove.proxy.main import Proxy
+from perijove.proxy.service import Proxy
 from perijove.proxy.options import Address, Options
 
 Reader = asyncio.StreamReader

@@ -1,4 +1,4 @@
-"""The end of websockets with the proxy: a close frame between two frames, and a moment to answer."""
+"""Websockets end with the proxy: a close frame between two frames, and time to answer it."""
 
 import asyncio
 from collections.abc import Iterator

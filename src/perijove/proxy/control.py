@@ -8,8 +8,9 @@ be reachable for the hub alone, and asks for a shared secret.
 import hmac
 import json
 import logging
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from perijove.proxy.activity import iso_time
@@ -25,15 +26,50 @@ _ROUTES = "/api/routes"
 _TEXT = "text/plain; charset=utf-8"
 
 
+class Watcher(Protocol):
+    """Follows the table."""
+
+    def add(self, route: Route) -> None:
+        """A route was added or replaced."""
+
+    def remove(self, key: str) -> None:
+        """A route was removed."""
+
+
+class Crew(Protocol):
+    """Other processes with the same table."""
+
+    async def report(self) -> None:
+        """Bring in what they alone know."""
+
+    async def settled(self) -> None:
+        """Return when they know all changes."""
+
+
 class Control:
     """Answers requests for routes. Without ``token`` everybody may ask."""
 
     def __init__(self, plane: Plane, token: str = "") -> None:
         self._plane = plane
+        self.watchers: list[Watcher] = []
+        """Told of every change of the table."""
+        self.crew: Crew | None = None
+        """The other processes that have to know before a request is answered."""
         self._token = f"token {token}".encode() if token else b""
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, asked: Asked) -> Reply | Awaitable[Reply]:
         """The answer to one request, counted and logged."""
+        return self._now(asked) if self.crew is None else self._with_crew(self.crew, asked)
+
+    async def _with_crew(self, crew: Crew, asked: Asked) -> Reply:
+        """Answer with what all workers know, and when all workers know."""
+        if asked.method in ("GET", "HEAD"):
+            await crew.report()
+        reply = self._now(asked)
+        await crew.settled()
+        return reply
+
+    def _now(self, asked: Asked) -> Reply:
         try:
             reply = self._answer(asked)
         except Refused as refused:
@@ -103,20 +139,29 @@ class Control:
         if self._plane.table.by_host and key != "/":
             data = {**data, "host": key.split("/")[1]}
         now_s = self._plane.activity.now()
-        replaced = self._plane.table.add(Route(key, target, data, now_s))
+        route = Route(key, target, data, now_s)
+        replaced = self._plane.table.add(route)
         if replaced is not None:
             replaced.target.close()
+        for watcher in self.watchers:
+            watcher.add(route)
         self._plane.metrics.route_add += 1
         log.info("Route %s to %s", loggable(key), loggable(url))
 
     def _delete(self, key: str) -> Reply:
+        return Reply(204 if self.remove_route(key) else 404)
+
+    def remove_route(self, key: str) -> bool:
+        """Take a route out; False if there is none."""
         route = self._plane.table.remove(key)
         if route is None:
-            return Reply(404)
+            return False
         route.target.close()
+        for watcher in self.watchers:
+            watcher.remove(key)
         self._plane.metrics.route_delete += 1
         log.info("No more route %s", loggable(key))
-        return Reply(204)
+        return True
 
 
 def _key(path: str) -> str:

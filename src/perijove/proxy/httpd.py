@@ -6,7 +6,7 @@ public port's reading of heads and bodies, and so refuses the same things.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import cast
@@ -49,15 +49,15 @@ class Reply:
     fields: tuple[tuple[str, str], ...] = field(default=())
 
 
-Handler = Callable[[Asked], Reply]
+Handler = Callable[[Asked], Reply | Awaitable[Reply]]
 
 
 class OwnConnection(asyncio.Protocol):
     """One connection of somebody who asks the proxy itself."""
 
     __slots__ = (
-        "_body", "_buffer", "_decoder", "_handler", "_head", "_plane", "_request", "deadline",
-        "transport",
+        "_answering", "_body", "_buffer", "_decoder", "_handler", "_head", "_plane", "_request",
+        "deadline", "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -67,6 +67,7 @@ class OwnConnection(asyncio.Protocol):
         self._handler = handler
         self._buffer = self._head = self._body = b""
         self._request: Request | None = None
+        self._answering = False
         self._decoder: Dechunker | None = None
         self.deadline = plane.now + plane.limits.head_s
 
@@ -92,7 +93,11 @@ class OwnConnection(asyncio.Protocol):
             self._refuse(Refused(400, f"The request's chunks are malformed: {error}."))
 
     def _take(self) -> bool:
-        """Answer one request from the buffer; False while it is incomplete."""
+        """Answer one request from the buffer; False while it is incomplete or one is answered."""
+        if self._answering:
+            if len(self._buffer) > MAX_CONTROL_BODY_BYTES:
+                raise Refused(413, "Too much was sent before the answer.")
+            return False
         if self._request is None and not self._take_head():
             return False
         request, body = self._request, self._take_body()
@@ -100,8 +105,21 @@ class OwnConnection(asyncio.Protocol):
             return False
         asked = _asked(self._head, request, body)
         self._request = self._decoder = None
-        self._send(request, self._handler(asked))
-        return True
+        reply = self._handler(asked)
+        if isinstance(reply, Reply):
+            self._send(request, reply)
+            return True
+        self._answering = True
+        self.deadline = inf
+        self._plane.tasks.spawn(self._send_when_ready(request, reply), "answer")
+        return False
+
+    async def _send_when_ready(self, request: Request, reply: Awaitable[Reply]) -> None:
+        found = await reply
+        self._answering = False
+        if not self.transport.is_closing():
+            self._send(request, found)
+            self.data_received(b"")
 
     def _take_head(self) -> bool:
         if self._buffer[:2] == b"\r\n":

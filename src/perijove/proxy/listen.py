@@ -10,15 +10,16 @@ _EVERYWHERE = {"", "*", "::", "0"}
 _NO_SUCH_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
-def on_port(host: str, port: int) -> list[socket.socket]:
+def on_port(host: str, port: int, share: bool = False) -> list[socket.socket]:
     """Sockets that listen on ``host``: a name, an address, or empty for all.
 
     A name may stand for several addresses (``localhost`` for two families), of
-    which those count that the machine has. Raises OSError, naming the address.
+    which those count that the machine has. With ``share`` this process, and those
+    that it starts, may listen ``beside`` them. Raises OSError, naming the address.
     """
     host = host.strip("[]")
     if host in _EVERYWHERE:
-        return [_everywhere(port)]
+        return [_everywhere(port, share)]
     found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE, proto=socket.IPPROTO_TCP
     )
@@ -26,7 +27,7 @@ def on_port(host: str, port: int) -> list[socket.socket]:
     failure: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            sockets.append(_listening(family, address, dual=False))
+            sockets.append(_listening(family, address, dual=False, share=share))
         except OSError as error:
             if error.errno not in _NO_SUCH_FAMILY:
                 for other in sockets:
@@ -39,23 +40,43 @@ def on_port(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def _everywhere(port: int) -> socket.socket:
+def _everywhere(port: int, share: bool) -> socket.socket:
     if socket.has_dualstack_ipv6():
         try:
-            return _listening(socket.AF_INET6, ("::", port), dual=True)
+            return _listening(socket.AF_INET6, ("::", port), dual=True, share=share)
         except OSError as error:
             if error.errno not in _NO_SUCH_FAMILY:
                 raise _named(error, f"port {port}") from None
     try:
-        return _listening(socket.AF_INET, ("0.0.0.0", port), dual=False)
+        return _listening(socket.AF_INET, ("0.0.0.0", port), dual=False, share=share)
     except OSError as error:
         raise _named(error, f"port {port}") from None
 
 
-def _listening(family: int, address: object, dual: bool) -> socket.socket:
+def beside(raw: socket.socket) -> socket.socket:
+    """Another socket on the port of one that is shared; the kernel deals connections out."""
+    dual = False
+    if raw.family == socket.AF_INET6:
+        dual = not raw.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    return _bound(raw.family, raw.getsockname(), dual=dual, share=True)
+
+
+def _listening(family: int, address: object, dual: bool, share: bool) -> socket.socket:
+    raw = _bound(family, address, dual=dual, share=False)
+    if not share:
+        return raw
+    # The port is free, or this would have failed: a shared one alone could not tell.
+    address = raw.getsockname()
+    raw.close()
+    return _bound(family, address, dual=dual, share=True)
+
+
+def _bound(family: int, address: object, dual: bool, share: bool) -> socket.socket:
     raw = socket.socket(family, socket.SOCK_STREAM)
     try:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
         raw.bind(address)  # type: ignore[arg-type]

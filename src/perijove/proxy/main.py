@@ -1,36 +1,31 @@
-"""The process: reads the command line, opens the ports, and ends in order.
+"""The process: reads the command line, obeys signals, and ends in order.
 
 ``perijove proxy`` runs ``main``. SIGTERM and SIGINT end it with status 2, as
 configurable-http-proxy does, after what runs had a moment to finish; a second
-signal ends it at once. It does not watch the hub: when the hub dies, it goes
-on routing.
+signal ends it at once. SIGHUP has the certificates read anew, SIGUSR2 has a new
+process take over (``succession``), after which this one ends with status 0. It
+does not watch the hub: when the hub dies, it goes on routing.
 """
 
 import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
-import socket
-import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from perijove.proxy import listen, tls
-from perijove.proxy.access import AccessLog
 from perijove.proxy.arguments import LEVELS
-from perijove.proxy.connection import ClientConnection
+from perijove.proxy.certificates import Certificates
 from perijove.proxy.control import Control
-from perijove.proxy.errors import ErrorPages
-from perijove.proxy.forward import keep_watch
-from perijove.proxy.httpd import Handler, OwnConnection, redirect_to_https
-from perijove.proxy.limits import Limits
-from perijove.proxy.metrics import Metrics
-from perijove.proxy.options import Address, Options, read_options
-from perijove.proxy.plane import Plane, Settings
-from perijove.proxy.table import Table
+from perijove.proxy.crew import WORKER_VARIABLE, files_of_worker, worker_command
+from perijove.proxy.link import Line, Worker
+from perijove.proxy.options import Options, read_options
+from perijove.proxy.service import Proxy, make_plane, serve_public
+from perijove.proxy.sites import Sites
+from perijove.proxy.succession import take
 
 new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -41,125 +36,6 @@ except ImportError:  # no wheel for this platform: slower, not different
 log = logging.getLogger("perijove.proxy")
 
 ENDED_BY_SIGNAL = 2
-
-
-class Proxy:
-    """A running proxy: its plane and its listeners."""
-
-    def __init__(self, options: Options, limits: Limits | None = None) -> None:
-        """Read certificates and prepare the plane. Raises ValueError on options that cannot be."""
-        self._options = options
-        self._limits = limits or options.limits
-        self._public_tls = tls.server_context(options.tls, "--ssl") if options.tls else None
-        self._api_tls = (
-            tls.server_context(options.api_tls, "--api-ssl") if options.api_tls else None
-        )
-        server_tls = tls.client_context(options.client_tls, options.insecure)
-        self.plane = Plane(
-            Settings(
-                options.rules,
-                self._limits,
-                options.keep_alive_s,
-                options.timeout_s,
-                options.proxy_timeout_s,
-            ),
-            Table(options.rules.by_host),
-            metrics=Metrics(timed=options.metrics is not None),
-            pages=ErrorPages(options.error_target, options.error_path, server_tls),
-            server_tls=server_tls,
-            access=AccessLog(options.access_log) if options.access_log else None,
-            max_connections=self._limits.connections or allow_files(),
-        )
-        if self.plane.access is not None:
-            self.plane.each_second.append(self.plane.access.flush)
-        self.control = Control(self.plane, options.token)
-        if options.default_target:
-            data = {"target": options.default_target}
-            self.control.add_route("/", options.default_target, data)
-        self._servers: list[asyncio.Server] = []
-        self._paths: list[str] = []
-
-    async def start(self) -> None:
-        """Listen everywhere. Raises OSError, naming the address, where that is impossible."""
-        options, plane = self._options, self.plane
-        plane.start()
-        secure = self._public_tls is not None
-        await self._listen(
-            options.public, lambda: ClientConnection(plane, secure), self._public_tls
-        )
-        await self._serve_own(options.api, self.control, self._api_tls)
-        if options.metrics is not None:
-            from perijove.proxy.exposition import metrics_page  # heavy, and only needed here
-
-            await self._serve_own(options.metrics, metrics_page(plane.metrics), None)
-        if options.redirect_port is not None:
-            address = Address(options.public.ip, options.redirect_port)
-            await self._serve_own(address, redirect_to_https(options.redirect_to), None)
-        log.info("Proxying %s://%s to %s", "https" if secure else "http", options.public,
-                 options.default_target or "(no default)")  # fmt: skip
-        log.info("Proxy API at http%s://%s/api/routes", "s" if self._api_tls else "", options.api)
-
-    async def _serve_own(
-        self, address: Address, handler: Handler, context: ssl.SSLContext | None
-    ) -> None:
-        await self._listen(address, lambda: OwnConnection(self.plane, handler), context)
-
-    async def _listen(
-        self,
-        address: Address,
-        protocol: Callable[[], asyncio.Protocol],
-        context: ssl.SSLContext | None,
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        handshake_s = self._limits.handshake_s if context else None
-        for raw in self._sockets(address):
-            if raw.family == socket.AF_UNIX:
-                server = await loop.create_unix_server(
-                    protocol, sock=raw, ssl=context, ssl_handshake_timeout=handshake_s
-                )
-            else:
-                keep_watch(raw)  # accepted sockets inherit it
-                server = await loop.create_server(
-                    protocol, sock=raw, ssl=context, ssl_handshake_timeout=handshake_s
-                )
-            self._servers.append(server)
-
-    def _sockets(self, address: Address) -> list[socket.socket]:
-        if address.path:
-            raw = listen.on_path(address.path)
-            self._paths.append(address.path)
-            return [raw]
-        return listen.on_port(address.ip, address.port)
-
-    @property
-    def ports(self) -> list[int]:
-        """The ports listened on, in the order public, API, metrics, redirect."""
-        return [s.getsockname()[1] for server in self._servers for s in server.sockets]
-
-    async def stop(self) -> None:
-        """Close the listeners, let what runs finish for a moment, end the rest."""
-        for server in self._servers:
-            server.close()
-        await self.plane.drain()
-        for path in self._paths:
-            with suppress(OSError):
-                os.unlink(path)
-
-
-def allow_files() -> int:
-    """Raise the limit of open files as far as it goes; returns how many clients fit.
-
-    Every client can need a connection to a server as well.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    if soft == resource.RLIM_INFINITY:
-        soft = 65536
-    return max(64, (soft - 100) // 2)
 
 
 class _LogFormat(logging.Formatter):
@@ -184,50 +60,115 @@ def start_logging(level: str) -> None:
     logging.raiseExceptions = False  # the reader of our output may be gone
 
 
-async def _run(options: Options) -> int:
-    proxy = Proxy(options)
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _told_to_end, told)
+async def _run(options: Options, argv: list[str]) -> int:
+    proxy = Proxy(options, inheritance=take(), command=worker_command(argv))
+    signals = _Signals()
     try:
         await proxy.start()
-        gc.collect()
-        gc.freeze()  # what exists now lives as long as the process
-        await told.wait()
+        _write_pid(options.pid_file)
+        _settle_down()
+        while (number := await signals.next()) not in (signal.SIGTERM, signal.SIGINT):
+            if number == signal.SIGHUP:
+                proxy.reload()
+            elif number == signal.SIGUSR2 and await proxy.hand_over():
+                log.warning("A new process has taken over")
+                return 0
         log.warning("Ended by a signal")
         return ENDED_BY_SIGNAL
     finally:
         await proxy.stop()
+        _remove_pid(options.pid_file)
 
 
-def _told_to_end(told: asyncio.Event) -> None:
-    if told.is_set():
-        os._exit(ENDED_BY_SIGNAL)
-    told.set()
+async def _run_worker(options: Options, files: str) -> int:
+    """Serve the public port for the process that has started this one, until it says so."""
+    link, sockets = files_of_worker(files)
+    plane = make_plane(options, options.limits)
+    certificates = Certificates(options.tls, "--ssl", options.http2) if options.tls else None
+    if certificates is not None:
+        plane.each_second.append(certificates.watch)
+    sites = Sites(plane, {})
+    sites.adopt("public", sockets)
+
+    async def serve() -> None:
+        await serve_public(sites, plane, options, certificates)
+        _settle_down()
+
+    plane.start()
+    signals = _Signals()
+    worker = Worker(await Line.on(link), plane, Control(plane))
+    reload = certificates.reload if certificates is not None else lambda: None
+    obeying = asyncio.ensure_future(worker.obey(serve, reload))
+    signalled = asyncio.ensure_future(signals.end())
+    await asyncio.wait({obeying, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    obeying.cancel()
+    signalled.cancel()
+    sites.close(handed_on=True)
+    await plane.drain()
+    return ENDED_BY_SIGNAL
+
+
+class _Signals:
+    """Signals one after the other; the second that ends the process does so at once."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        self._ending = False
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+            loop.add_signal_handler(number, self._came, number)
+
+    def _came(self, number: signal.Signals) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            if self._ending:
+                os._exit(ENDED_BY_SIGNAL)
+            self._ending = True
+        self._queue.put_nowait(number)
+
+    async def next(self) -> signal.Signals:
+        """The next signal."""
+        return await self._queue.get()
+
+    async def end(self) -> None:
+        """Return when the process is told to end."""
+        while await self.next() not in (signal.SIGTERM, signal.SIGINT):
+            pass
+
+
+def _settle_down() -> None:
+    gc.collect()
+    gc.freeze()  # what exists now lives as long as the process
+
+
+def _write_pid(name: str) -> None:
+    if name:
+        Path(name).write_text(str(os.getpid()), "ascii")
+
+
+def _remove_pid(name: str) -> None:
+    """Remove the file, unless a successor has written its own number there."""
+    if name:
+        with suppress(OSError):
+            if Path(name).read_text("ascii") == str(os.getpid()):
+                os.unlink(name)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the proxy until a signal; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     options = read_options(argv)
     start_logging(options.log_level)
-    if not options.token:
+    files = os.environ.pop(WORKER_VARIABLE, "")
+    if not options.token and not files:
         log.warning("CONFIGPROXY_AUTH_TOKEN is not set: anybody can change routes through the API")
-    if options.allow_rc4:
+    if options.allow_rc4 and not files:
         log.warning("--ssl-allow-rc4: RC4 is broken and no longer exists in OpenSSL")
-    if options.pid_file:
-        with open(options.pid_file, "w", encoding="ascii") as file:
-            file.write(str(os.getpid()))
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_run(options))
+            return runner.run(_run_worker(options, files) if files else _run(options, argv))
     except (OSError, ValueError) as error:
         log.error("%s", error.strerror if isinstance(error, OSError) else error)
         return 1
-    finally:
-        if options.pid_file:
-            with suppress(OSError):
-                os.unlink(options.pid_file)
 
 
 if __name__ == "__main__":

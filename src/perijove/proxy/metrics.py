@@ -6,7 +6,13 @@ are served at all.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_NUMBERS = ("requests_ws", "requests_web")
+_STATUSES = ("requests_proxy",)
+_TIMES = ("find_target", "activity")
+"""What workers count; the API's numbers belong to the one process that has it."""
 
 
 class Summary:
@@ -40,6 +46,27 @@ class Metrics:
         self.requests_api: Counter[int] = Counter()
         self.find_target = Summary()
         self.activity = Summary()
+
+    def counted(self) -> dict[str, Any]:
+        """Everything as plain values, to be added up by ``include`` in another process."""
+        return {
+            "numbers": {name: getattr(self, name) for name in _NUMBERS},
+            "statuses": {name: dict(getattr(self, name)) for name in _STATUSES},
+            "times": {
+                name: [getattr(self, name).count, getattr(self, name).total_s] for name in _TIMES
+            },
+        }
+
+    def include(self, counted: Mapping[str, Any]) -> None:
+        """Add what another process has ``counted``."""
+        for name, value in counted["numbers"].items():
+            setattr(self, name, getattr(self, name) + value)
+        for name, statuses in counted["statuses"].items():
+            for code, value in statuses.items():
+                getattr(self, name)[int(code)] += value
+        for name, (count, total_s) in counted["times"].items():
+            getattr(self, name).count += count
+            getattr(self, name).total_s += total_s
 
     def lines(self) -> Iterator[str]:
         """The Prometheus text format (version 0.0.4), line by line."""

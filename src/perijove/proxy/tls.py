@@ -1,7 +1,7 @@
 """TLS on three sides: towards clients, on the API, and towards servers."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _VERSIONS = {
     "TLSv1_2": (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2),
@@ -38,19 +38,23 @@ class TlsFiles:
     def __bool__(self) -> bool:
         return bool(self.key or self.cert)
 
+    def with_pair(self, cert: str, key: str) -> "TlsFiles":
+        """The same with another certificate and key."""
+        return replace(self, cert=cert, key=key, sni=())
+
 
 class TlsFault(ValueError):
     """The TLS options do not fit together, or a file cannot be used."""
 
 
-def server_context(files: TlsFiles, option: str) -> ssl.SSLContext:
+def server_context(files: TlsFiles, option: str, http2: bool = False) -> ssl.SSLContext:
     """For listening. ``option`` is the options' common start, for messages.
 
     Raises TlsFault, with the option to look at.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     if files.protocol:
         name = files.protocol.removesuffix("_method").removesuffix("_server")
         if name not in _VERSIONS:
