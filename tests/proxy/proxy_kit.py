@@ -12,8 +12,8 @@ from typing import Any
 
 from free_ports import free_ports
 from perijove.proxy.limits import Limits
-from perijove.proxy.service import Proxy
 from perijove.proxy.options import Address, Options
+from perijove.proxy.service import Proxy
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from proxy_kit import TOKEN, Client, Rig, ScriptedServer, get, options, post, running_proxy, until
 
-from perijove.proxy.service import Proxy
 from perijove.proxy.options import Address
+from perijove.proxy.service import Proxy
 from perijove.proxy.targets import parse_target
 from perijove.proxy.tls import TlsFault, TlsFiles
 
