@@ -40,10 +40,20 @@ log = logging.getLogger("perijove.servers")
 SERVER_ROLE = "server"
 
 
-def client_id_of(server: Server) -> str:
-    """The server's name as an OAuth client."""
-    client_id = f"jupyterhub-user-{quote(server.user_name, safe='')}"
-    return f"{client_id}-{quote(server.name, safe='')}" if server.name else client_id
+def client_id_of(connection: Connection, server: Server) -> str:
+    """A name for the server as an OAuth client that no other server has.
+
+    ``jupyterhub-user-NAME[-SERVER]`` is what servers have always been called, and two
+    may be called the same: the default server of ``a-b``, and ``a``'s server ``b``. The
+    later one gets a mark that no name can hold.
+    """
+    usual = f"jupyterhub-user-{quote(server.user_name, safe='')}"
+    if server.name:
+        usual += f"-{quote(server.name, safe='')}"
+    owner = oauth_rows.client_owner(connection, usual)
+    if owner is None or owner.server == (server.user_name, server.name):
+        return usual
+    return f"{usual}!{server.id}"
 
 
 class Launcher:
@@ -75,13 +85,13 @@ class Launcher:
         scopes = await self._token_scopes(server, owner, port)
         allowed = await port.oauth_scopes()
         token = new_token()
-        client = self._client(server, token, allowed)
         events = holding.unstored()
         # Kept for a server that may resume with it; ``reconcile_token`` knows then.
         holding.spare_token = server.token_id
 
-        def write(connection: Connection) -> int:
-            oauth_rows.save_client(connection, client)
+        def write(connection: Connection) -> tuple[int, str]:
+            client_id = client_id_of(connection, server)
+            oauth_rows.save_client(connection, self._client(server, client_id, token, allowed))
             token_id = self._store_token(connection, server, token, scopes)
             server_rows.move(
                 connection,
@@ -90,28 +100,30 @@ class Launcher:
                 lifecycle.sources(Move.LAUNCH),
                 lifecycle.target(Move.LAUNCH),
                 token_id=token_id,
-                oauth_client_id=client.identifier,
+                oauth_client_id=client_id,
                 # A process of one machine must be found there, however early the hub dies.
                 host=port.local_host,
             )
             event_rows.append(connection, server.id, events)
-            return token_id
+            return token_id, client_id
 
-        token_id = await self._database.write(write)
+        token_id, client_id = await self._database.write(write)
         holding.note_stored(events)
         holding.update(
             state=lifecycle.target(Move.LAUNCH),
             token_id=token_id,
-            oauth_client_id=client.identifier,
+            oauth_client_id=client_id,
             host=port.local_host,
         )
         return token
 
-    def _client(self, server: Server, token: str, allowed: list[str]) -> OAuthClient:
+    def _client(
+        self, server: Server, client_id: str, token: str, allowed: list[str]
+    ) -> OAuthClient:
         access = f"access:servers!server={server.full_name}"
         url = self._addresses.server_url(server.user_name, server.name)
         return OAuthClient(
-            identifier=client_id_of(server),
+            identifier=client_id,
             description=f"Server at {self._addresses.server_path(server.user_name, server.name)}",
             secret_hash=hash_token(token),
             redirect_uri=f"{url}oauth_callback",
@@ -180,7 +192,8 @@ class Launcher:
             )
             if spare not in (None, token_id):
                 token_rows.remove(connection, [spare])
-            oauth_rows.save_client(connection, self._client(server, reported, allowed))
+            client_id = server.oauth_client_id or client_id_of(connection, server)
+            oauth_rows.save_client(connection, self._client(server, client_id, reported, allowed))
             server_rows.amend(connection, server.id, server.epoch, server.state, token_id=token_id)
             return token_id
 

@@ -211,7 +211,8 @@ def page_headers(
         "content-security-policy": f"frame-ancestors 'none'{report}",
         "access-control-allow-headers": "accept, content-type, authorization",
         "x-content-type-options": "nosniff",
-        "referrer-policy": "strict-origin-when-cross-origin",
+        # People's servers share the hub's origin, and are not to learn what its addresses hold.
+        "referrer-policy": "strict-origin",
     }
     headers.update({name.lower(): value for name, value in extra.items()})
     return headers

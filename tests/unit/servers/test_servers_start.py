@@ -10,6 +10,7 @@ from servers_house import House, Replica, holding_of, until
 from perijove.domain.errors import PluginError, Refusal, StartFailed
 from perijove.domain.servers import State, Wish
 from perijove.kit.crypto import hash_token
+from perijove.store import oauth as oauth_rows
 from perijove.store import tokens as token_rows
 from perijove.telemetry import metrics
 
@@ -65,6 +66,30 @@ async def test_a_server_that_starts_is_ready_routed_and_known_by_its_token(hub: 
     assert hub.audit.records == [("start", "ada", "")]
     assert hub.prober.asked[-1] == f"{row.url}/user/ada/api"
     assert hub.world.called("ada/") == ["prepare", "start"]
+
+
+@pytest.mark.parametrize("pairs", [(("a-b", ""), ("a", "b")), (("a", "b-c"), ("a-b", "c"))])
+async def test_servers_that_would_be_called_the_same_are_two_oauth_clients(
+    hub: Replica, pairs: tuple[tuple[str, str], ...]
+) -> None:
+    for order in (pairs, pairs[::-1]):
+        clients = []
+        servers = [await hub.up(user, name) for user, name in order]
+        for server in servers:
+            client_id = (await hub.row(server)).oauth_client_id
+            assert client_id is not None
+            client = await hub.database.read(lambda c, i=client_id: oauth_rows.find_client(c, i))
+            assert client is not None
+            prefix = f"/user/{server.user_name}/{f'{server.name}/' if server.name else ''}"
+            assert client.redirect_uri == f"{prefix}oauth_callback"
+            owner = await hub.database.read(lambda c, i=client_id: oauth_rows.client_owner(c, i))
+            assert owner is not None
+            assert owner.server == (server.user_name, server.name)
+            clients.append(client_id)
+        assert clients[0] == f"jupyterhub-user-{'-'.join(filter(None, order[0]))}"
+        assert len(set(clients)) == 2
+        for server in servers:
+            await hub.down(server)
 
 
 async def test_a_start_shows_its_states_to_the_plug_in(hub: Replica) -> None:

@@ -175,7 +175,7 @@ async def test_confirmation_page_cannot_be_framed_and_keeps_its_address(
     async with await browser(app_house, "ada") as client:
         page = await client.get(AUTHORIZE)
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
-    assert page.headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert page.headers["referrer-policy"] == "strict-origin"
     assert page.headers["cache-control"] == "no-store"
 
 
