@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("oauth",)
+PAGES = ("oauth", "security")
 TEST = re.compile(r"`(test_\w+)`")
 MODULE = re.compile(r"`([a-z_]+/[\w/.-]+\.\w+)`")
 

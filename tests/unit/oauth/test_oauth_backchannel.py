@@ -80,6 +80,15 @@ async def test_rival_who_used_the_code_first_undoes_the_token(
     assert await house.tokens.list_of(await house.user("anna")) == []
 
 
+async def test_two_rounds_at_once_both_end_well(house: OAuthHouse) -> None:
+    anna = await house.visitor("anna")
+    codes = await asyncio.gather(*(code_for(house, anna, state=f"tab{n}") for n in range(2)))
+    answers = [await exchange(house, code) for code in codes]
+    assert [status for status, _ in answers] == [200, 200]
+    for _, body in answers:
+        assert await house.tokens.resolve(body["access_token"]) is not None
+
+
 async def test_late_code_is_refused(house: OAuthHouse) -> None:
     code = await code_for(house, await house.visitor("anna"))
     await house.clock.advance(300)
