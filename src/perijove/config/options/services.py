@@ -14,7 +14,8 @@ class ServiceOptions(HasTraits):
         `cwd`, `environment` and `user` (the hub runs it); `api_token`; `timeout` (seconds to
         wait for the URL to answer); `display` and `info` (how it is shown); and for sign-in
         through the hub `oauth_client_id`, `oauth_redirect_uri`, `oauth_no_confirm` and
-        `oauth_client_allowed_scopes`.
+        `oauth_client_allowed_scopes`. Two are old: `admin` (gives the role `admin`) and
+        `oauth_roles` (the scopes of these roles as `oauth_client_allowed_scopes`).
 
             c.JupyterHub.services = [
                 {
@@ -23,12 +24,16 @@ class ServiceOptions(HasTraits):
                 }
             ]
 
-        What a service may do is said by `load_roles`.
+        What a service may do is said by `load_roles`. Of several hubs on one database one
+        runs a service with a `command`; another takes it over when that one ends.
         """,
     ).tag(config=True)
 
     service_tokens = Dict(
-        help="""API tokens of services: a dictionary from token to name of a service.""",
+        help="""API tokens of services: a dictionary from token to name of a service.
+
+        A service that is not defined in `services` is made, with nothing but its token.
+        """,
     ).tag(config=True)
 
     service_check_interval = Integer(
