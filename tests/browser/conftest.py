@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from harness import PERIJOVE, HubProcess, missing
 from playwright.sync_api import Browser, Error, Page, sync_playwright
+from two_people import House, Person, build
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(os.environ.get("PERIJOVE_TEST_PEERS", ROOT / ".cache" / "peers"))
@@ -69,13 +70,44 @@ c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}
         hub.end()
 
 
+@pytest.fixture(scope="module", params=["one domain", "subdomains"])
+def house(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """A hub with ada's and mallory's servers, on one domain and with a domain for each."""
+    made = build(tmp_path_factory.mktemp("house"), request.param == "subdomains")
+    try:
+        yield made
+    finally:
+        made.hub.end()
+
+
+@pytest.fixture
+def ada(house: House, browser: Browser) -> Iterator[Person]:
+    """Ada, signed in at the hub; her server runs."""
+    house.start("ada")
+    person = Person(house, browser, "ada").sign_in()
+    yield person
+    person.context.close()
+
+
+@pytest.fixture
+def mallory(house: House, browser: Browser) -> Iterator[Person]:
+    """Mallory, signed in at the hub; her server runs."""
+    house.start("mallory")
+    person = Person(house, browser, "mallory").sign_in()
+    yield person
+    person.context.close()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Under a failed test, show what the page and the hub's log said; keep a picture."""
     report = yield
     arguments = getattr(item, "funcargs", {})
     if report.when == "call" and report.failed:  # type: ignore[attr-defined]
-        if hub := arguments.get("lab_hub"):
+        house = arguments.get("house")
+        if hub := arguments.get("lab_hub") or (house and house.hub):
             report.sections.append(("end of the hub's log", hub.log_end()))  # type: ignore[attr-defined]
         if page := arguments.get("page"):
             picture = ROOT / ".cache" / "browser" / f"{item.name}.png"

@@ -1,12 +1,11 @@
 """Two people, two servers, one service, a browser for each; on one domain and on many."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from harness import wait_for
 from playwright.sync_api import Browser, Page, expect
-from two_people import LIMIT_MS, SECRET, House, Person, build
+from two_people import LIMIT_MS, SECRET, House, Person
 
 from perijove.wire.requests import ShareRequest
 
@@ -20,33 +19,6 @@ ASK_STATUS = """async (base) => {
     const headers = {"X-XSRFToken": proof ? proof[1] : ""};
     return (await fetch(base + "api/status", {headers})).status;
 }"""
-
-
-@pytest.fixture(scope="module", params=["one domain", "subdomains"])
-def house(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
-    made = build(tmp_path_factory.mktemp("house"), request.param == "subdomains")
-    try:
-        for name in ("ada", "mallory"):
-            made.start(name)
-        yield made
-    finally:
-        made.hub.end()
-
-
-@pytest.fixture
-def ada(house: House, browser: Browser) -> Iterator[Person]:
-    person = Person(house, browser, "ada").sign_in()
-    yield person
-    person.context.close()
-
-
-@pytest.fixture
-def mallory(house: House, browser: Browser) -> Iterator[Person]:
-    person = Person(house, browser, "mallory").sign_in()
-    yield person
-    person.context.close()
 
 
 def light_page(house: House, visitor: Person) -> Page:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import PASSWORD, PERIJOVE, HubProcess, free_port, wait_for
+from harness import PASSWORD, PERIJOVE, HubProcess, free_port
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from perijove.wire.requests import ShareRequest
@@ -133,13 +133,3 @@ class Person:
         """At the hub."""
         self.page.goto(f"{self.house.origin}/hub/logout")
         self.page.wait_for_url(re.compile(r"/hub/login"))
-
-
-def evaluate(page: Page, script: str, argument: object = None) -> object:
-    """Run a function in the page, as code that its owner wrote."""
-    return page.evaluate(script, argument)
-
-
-def eventually(what: str, check: object, limit_s: float) -> None:
-    """Wait for a named condition."""
-    wait_for(what, check, limit_s)  # type: ignore[arg-type]

@@ -168,13 +168,13 @@ class Watch:
         if message["type"] in {"http.response.start", "websocket.accept"}:
             self.started = True
             self._socket_open = message["type"] == "websocket.accept"
-            message = {**message, "headers": [*message.get("headers", []), *self._cookies()]}
+            message = {**message, "headers": [*message.get("headers", []), *self._headers()]}
         elif self._visitor.user is not None and not await self._may_stay():
             raise SignedOut("the visitor has signed out or lost access")
         await self._send(message)
 
-    def _cookies(self) -> list[tuple[bytes, bytes]]:
-        return [(b"set-cookie", cookie.encode("latin-1")) for cookie in self._visitor.cookies]
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return _encoded(self._visitor.header_pairs())
 
     def _due_in_s(self) -> float:
         return self._checked_at + self._every_s - time.monotonic()
@@ -241,9 +241,11 @@ async def _reply(answer: Answer, scope: Scope, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": answer.message})
         return
-    pairs = [
-        (name.encode("ascii"), value.encode("latin-1")) for name, value in answer.header_pairs()
-    ]
+    pairs = _encoded(answer.header_pairs())
     await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
     body = b"" if scope.get("method") == "HEAD" else answer.body
     await send({"type": "http.response.body", "body": body})
+
+
+def _encoded(pairs: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in pairs]

@@ -21,7 +21,7 @@ from tornado.web import HTTPError, RequestHandler
 from traitlets import Bool, Dict, Instance, Integer, Set, Unicode, default, observe, validate
 from traitlets.config import SingletonConfigurable
 
-from perijove.hubauth import browser, client, scopes, xsrf
+from perijove.hubauth import browser, client, headers, scopes, xsrf
 from perijove.hubauth.identity import Identities, IdentityCache, UserModel
 from perijove.hubauth.settings import HubAuthSettings
 from perijove.kit import urls
@@ -191,8 +191,8 @@ class HubAuth(SingletonConfigurable):
             http.close()
         if reply.code == 599:  # tornado's number for "no answer"
             raise client.HubUnreachable(client.unreachable_sentence(request.url, reply.error))
-        headers = {name.lower(): value for name, value in reply.headers.get_all()}
-        return client.HubReply(reply.code, headers, reply.body or b"")
+        received = {name.lower(): value for name, value in reply.headers.get_all()}
+        return client.HubReply(reply.code, received, reply.body or b"")
 
     def fetch_blocking(self, request: client.HubRequest) -> client.HubReply:
         """Send a request and wait. Raises HubUnreachable."""
@@ -272,8 +272,8 @@ class HubAuth(SingletonConfigurable):
         if browser.is_websocket(handler):
             trusted = self.allow_websocket_cookie_auth
         else:
-            headers, method = handler.request.headers, handler.request.method or ""
-            trusted = not xsrf.needs_proof(method, headers, self.base_url)
+            sent, method = handler.request.headers, handler.request.method or ""
+            trusted = not xsrf.needs_proof(method, sent, self.base_url)
         return token if trusted or browser.xsrf_fault(handler, token) is None else ""
 
     def candidates(self, handler: RequestHandler) -> Iterator[tuple[str, str]]:
@@ -288,6 +288,7 @@ class HubAuth(SingletonConfigurable):
         visit = browser.visit_of(handler)
         visit.resolved, visit.model, visit.token = True, model, token
         visit.by_token = source != "cookie"
+        handler.add_header("Vary", headers.VARY)
 
     async def visitor(self, handler: RequestHandler) -> UserModel | None:
         """Who sends this request; None for strangers. Raises HubError."""

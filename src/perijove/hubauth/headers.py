@@ -10,6 +10,14 @@ from perijove.kit.crypto import MAX_TOKEN_LENGTH
 SESSION_COOKIE = "jupyterhub-session-id"
 MAX_SESSION_ID_LENGTH = 64
 
+VARY = "Cookie, Authorization, X-XSRFToken, Sec-Fetch-Mode, Sec-Fetch-Dest"
+"""What an answer for a visitor depends on.
+
+Pages of several people may share an origin, and with it the browser's cache: a
+page that may not ask for something must not find there what another page, or a
+frame that was not even shown, has asked for.
+"""
+
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
 _TOKEN = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN_LENGTH}}}")
 _SECRET_KEYS = ("token", "code", "state", "xsrf", "next")

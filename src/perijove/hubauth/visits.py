@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from perijove.hubauth.headers import VARY
 from perijove.hubauth.identity import UserModel
 
 T = TypeVar("T")
@@ -47,6 +48,11 @@ class Visitor:
     refused_name: str = ""
     fault: str = ""
     cookies: tuple[str, ...] = field(default=(), repr=False)
+
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """What the application's answer to this visitor needs besides its own headers."""
+        pairs = [("vary", VARY)] if self.user is not None else []
+        return pairs + [("set-cookie", cookie) for cookie in self.cookies]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,12 @@ class HubAuthMiddleware:
         if isinstance(visitor, Answer):
             return reply(visitor, environ, start_response)
         environ[VISITOR] = visitor
-        cookies = [("Set-Cookie", cookie) for cookie in visitor.cookies]
+        own = visitor.header_pairs()
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            return start_response(status, [*headers, *cookies], exc_info)
+            return start_response(status, [*headers, *own], exc_info)
 
         return self.app(environ, start)
 

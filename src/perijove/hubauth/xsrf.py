@@ -112,15 +112,20 @@ def needs_proof(method: str, headers: Mapping[str, str], base_url: str) -> bool:
     if mode in {"", "navigate"}:
         return False
     if mode == "no-cors" and headers.get("Sec-Fetch-Site", "") == "same-origin":
-        # Another server's page on the same domain embeds from its own path.
-        return _is_foreign(headers.get("Referer", ""), base_url)
+        # A script's fetch may claim this mode too, and reads the answer.
+        destination = headers.get("Sec-Fetch-Dest", "")
+        # Another server's page on the same domain embeds from its own path, or hides it.
+        referer = headers.get("Referer", "")
+        return destination == "empty" or (
+            _is_foreign(referer, base_url) if referer else bool(destination)
+        )
     return True
 
 
 def _is_foreign(referer: str, base_url: str) -> bool:
     """Whether a Referer names a page that is not below ``base_url``."""
     try:
-        return bool(referer) and not urlsplit(referer).path.startswith(base_url)
+        return not urlsplit(referer).path.startswith(base_url)
     except ValueError:
         return True
 

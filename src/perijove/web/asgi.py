@@ -213,6 +213,8 @@ def page_headers(
         "x-content-type-options": "nosniff",
         # People's servers share the hub's origin, and are not to learn what its addresses hold.
         "referrer-policy": "strict-origin",
+        # Pages of people's servers may share the origin, and with it the browser's cache.
+        "cache-control": "no-store",
     }
     headers.update({name.lower(): value for name, value in extra.items()})
     return headers

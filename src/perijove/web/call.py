@@ -164,6 +164,19 @@ class Call:
         session_id = self.session_id(caller)
         xsrf.check(self.request, argument, xsrf.identity(self.request, session_id, cookie_id))
 
+    def is_read_by_script(self, caller: Caller) -> bool:
+        """Whether a script asks with a person's cookie, and not one of the person's own pages.
+
+        On one domain pages of other people's servers could read the answer.
+        """
+        if caller.signed_in is None or not needs_proof(self.request):
+            return False
+        try:
+            self.check_xsrf(caller, self.argument("_xsrf"))
+        except Forbidden:
+            return True
+        return False
+
     def session_id(self, caller: Caller) -> str | None:
         """The session that the browser's pages belong to."""
         return caller.session_id or self.rooms.session_cookie(self.request)

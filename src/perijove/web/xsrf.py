@@ -135,5 +135,6 @@ def needs_proof(request: Request) -> bool:
         if mode in (None, "navigate"):
             return False
         if mode == "no-cors" and request.headers.get("sec-fetch-site") == "same-origin":
-            return False
+            # Images and the like. A script's fetch may claim this mode too, and reads the answer.
+            return request.headers.get("sec-fetch-dest") == "empty"
     return True

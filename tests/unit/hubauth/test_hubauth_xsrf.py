@@ -49,6 +49,7 @@ def test_the_sentences_are_those_that_clients_know() -> None:
 
 
 SAME = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin"}
+IMAGE = SAME | {"Sec-Fetch-Dest": "image"}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,10 @@ SAME = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin"}
         ("GET", SAME | {"Referer": "http://h/user/bob/evil.html"}, True),
         ("GET", SAME | {"Referer": "http://h/user/alicex/evil.html"}, True),
         ("GET", SAME | {"Referer": "http://[bad/user/alice/"}, True),
+        ("GET", IMAGE | {"Referer": "http://h/user/alice/lab"}, False),
+        ("GET", IMAGE | {"Referer": "http://h/user/bob/evil.html"}, True),
+        ("GET", IMAGE, True),
+        ("GET", SAME | {"Sec-Fetch-Dest": "empty", "Referer": "http://h/user/alice/lab"}, True),
         ("GET", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-site"}, True),
         ("GET", {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"}, True),
         ("POST", {}, True),

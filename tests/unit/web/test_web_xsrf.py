@@ -149,6 +149,18 @@ def test_which_requests_must_prove_their_origin(
         xsrf().check(request, None, ADA)
 
 
+@pytest.mark.parametrize(("destination", "needed"), [("image", False), ("empty", True)])
+def test_an_embedded_image_needs_no_proof_but_a_script_that_fetches_as_one_does(
+    destination: str, needed: bool
+) -> None:
+    sent = {
+        "Sec-Fetch-Mode": "no-cors",
+        "Sec-Fetch-Site": "same-origin",
+        "Sec-Fetch-Dest": destination,
+    }
+    assert needs_proof(make_request("GET", headers=sent)) is needed
+
+
 def test_scripts_can_read_the_cookie_and_only_below_the_hub() -> None:
     guard = xsrf()
     response = Response()

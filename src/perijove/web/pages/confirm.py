@@ -21,8 +21,8 @@ def needs_click(call: Call) -> bool:
     if not sent_by_stranger(call.request, call.rooms.addresses, user.name if user else ""):
         return False
     token, is_new = xsrf_for(call)
-    given = call.argument("_xsrf") or ""
-    return is_new or not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
+    given = (call.argument("_xsrf") or "").encode("utf-8", "replace")
+    return is_new or not given or not hmac.compare_digest(given, token.encode())
 
 
 async def ask(call: Call, question: str, label: str) -> Response:

@@ -22,8 +22,9 @@ from perijove.kit.urls import escape_name
 from perijove.routes.addresses import Addresses
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
+from perijove.web.caller import STRANGER
 from perijove.web.freshness import fresh
-from perijove.web.xsrf import SAFE, is_navigation
+from perijove.web.xsrf import SAFE, is_navigation, needs_proof
 
 log = logging.getLogger("perijove.web")
 
@@ -140,8 +141,10 @@ class PageSpawner:
 
 
 async def look(call: Call) -> None:
-    """Find out who looks at a page: only a cookie counts."""
+    """Find out who looks at a page: only a cookie counts, and not for scripts of other pages."""
     caller = await call.rooms.callers.by_cookie(call.request)
+    if call.request.method in SAFE and call.is_read_by_script(caller):
+        caller = STRANGER
     call.remember(await fresh(call, caller))
 
 
@@ -185,8 +188,10 @@ async def check_form(call: Call) -> None:
 def to_login(call: Call) -> Response:
     """Send a stranger to sign in and back.
 
-    Raises NotAuthenticated for other methods, and where there is no sign-in page.
+    Raises NotAuthenticated for other methods, for scripts whose cookie does not
+    count, and where there is no sign-in page.
     """
+    refuse_scripts(call)
     if call.request.method not in ("GET", "HEAD") or call.rooms.settings.network.api_only:
         raise NotAuthenticated
     url = login_url(call)
@@ -200,6 +205,12 @@ def to_login(call: Call) -> Response:
         jar = call.rooms.jar
         jar.clear(response, jar.login_name, path=jar.hub_prefix)
     return response
+
+
+def refuse_scripts(call: Call) -> None:
+    """Raises NotAuthenticated for a script whose cookie does not count: it is no stranger's."""
+    if call.rooms.callers.login_cookies(call.request) and needs_proof(call.request):
+        raise NotAuthenticated
 
 
 def _with_session(call: Call, response: Response) -> Response:
@@ -222,6 +233,9 @@ def login_url(call: Call) -> str:
 def xsrf_for(call: Call) -> tuple[str, bool]:
     """The token that forms on this page carry, and whether the cookie has to be set."""
     xsrf = call.rooms.xsrf
+    if call.request.method in SAFE and call.is_read_by_script(call.caller):
+        # A plug-in's page may be read by whom it does not know; the token would do more.
+        return "", False
     user = call.caller.user
     session_id = call.session_id(call.caller)
     identity = xsrf.identity(call.request, session_id, user.cookie_id if user else None)

@@ -19,7 +19,7 @@ from perijove.web.call import Call
 from perijove.web.caller import Caller
 from perijove.web.next_url import checked_next
 from perijove.web.pages.confirm import ask_to_sign_out, needs_click
-from perijove.web.pages.page import check_form, look, open_page, page_user, render
+from perijove.web.pages.page import check_form, look, open_page, page_user, refuse_scripts, render
 from perijove.web.xsrf import is_navigation
 
 log = logging.getLogger("perijove.login")
@@ -203,7 +203,9 @@ async def sign_out(call: Call) -> Response:
     await look(call)
     rooms = call.rooms
     caller = call.caller
-    if caller.known and needs_click(call):
+    if not caller.known:
+        refuse_scripts(call)
+    elif needs_click(call):
         return await ask_to_sign_out(call)
     began = time.perf_counter()
     if caller.user is not None and caller.signed_in is not None:
