@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import PASSWORD, PERIJOVE, HubProcess, free_port
+from harness import PASSWORD, PERIJOVE, HubProcess, free_port, wait_for
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from perijove.wire.requests import ShareRequest
@@ -74,9 +74,10 @@ class House:
         return f"{self._origin('notes--service')}/services/notes/"
 
     def start(self, name: str) -> None:
-        """Start a person's server, as the operator."""
+        """Start a person's server, as the operator, or wait for a start that goes on."""
         if not self.running(name):
-            assert self.hub.client.start_server(name, wait_s=90)
+            self.hub.client.start_server(name, wait_s=90)
+        wait_for(f"{name}'s server", lambda: self.hub.servers().get(name, {}).get("ready"), 90)
 
     def running(self, name: str) -> bool:
         """Whether a person's server runs or is being started."""
