@@ -8,7 +8,8 @@ needs any one of its scopes.
 Three answers are possible, and the difference matters to whoever probes:
 nothing of the needed kind is held (403, the caller may know that), it is held
 for other things only (404, as if the target did not exist), or it is allowed.
-An operation on the hub as a whole takes a scope without any filter.
+An operation on the hub as a whole takes a scope without any filter; there is
+nothing to hide then, so whoever holds it with one is refused with 403.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,6 @@ from perijove.access.grammar import ALL, Filters, Parsed, format_scope, parse_sc
 from perijove.access.intersect import covers_server, covers_user
 from perijove.domain.errors import Forbidden, NotFound
 
-NOT_AUTHENTICATED: Final = "Missing or invalid credentials."
 HIDDEN: Final = "No access to resources or resources not found"
 GUARDED_ADMIN: Final = "Only admins can do this to an admin"
 
@@ -178,23 +178,22 @@ def _lacking(needed: Sequence[str]) -> Denied:
 
 def _hidden(needed: Sequence[str], target: Target, status: Literal[403, 404]) -> Denied:
     if target.kind == "none":
-        wanted = tuple(needed)
-        reason = f"missing scope: any of {', '.join(wanted)} without a filter"
-    else:
-        wanted = tuple(format_scope(base, target.kind, target.value) for base in needed)
-        reason = f"missing scope: any of {', '.join(wanted)} (held for others only)"
+        reason = f"missing scope: any of {', '.join(needed)} without a filter"
+        return Denied(reason, 403, tuple(needed), not_authorized(needed))
+    wanted = tuple(format_scope(base, target.kind, target.value) for base in needed)
+    reason = f"missing scope: any of {', '.join(wanted)} (held for others only)"
     return Denied(reason, status, wanted, HIDDEN if status == 404 else not_authorized(needed))
 
 
 def decide_each(grant: Grant, needed: Sequence[str], targets: Iterable[Target]) -> Allowed | Denied:
-    """For an operation on several things at once: all of them, or no.
+    """For an operation on several things at once: all of them, or no (403).
 
     Without any target it is enough to hold one of the scopes somehow, so that
     an empty list is answered by what is wrong with it.
     """
     answer: Allowed | Denied | None = None
     for target in targets:
-        answer = decide(grant, needed, target)
+        answer = decide(grant, needed, target, hidden_status=403)
         if isinstance(answer, Denied):
             return answer
     if answer is not None:

@@ -22,9 +22,8 @@ Aim = Kind | Literal["none", "users", "groups", "services", "servers", "each use
 class Operation:
     """One method on one path; any one of ``needs`` suffices.
 
-    ``also`` are other paths with the same meaning. ``hidden_status`` is the
-    answer when the scope is held for others only. ``guards_admin``: applies only
-    between equals, see ``decide.guard_admin``.
+    ``also`` are other paths with the same meaning. ``hidden_status`` is the answer
+    when the scope is held for others only, where the path names one thing.
     """
 
     method: str
@@ -33,7 +32,6 @@ class Operation:
     aim: Aim = "none"
     also: tuple[str, ...] = ()
     hidden_status: Literal[403, 404] = 404
-    guards_admin: bool = False
 
     @property
     def name(self) -> str:
@@ -80,13 +78,13 @@ _TABLE: Final = (
     Operation("POST", "/users", ("admin:users",), "each user"),
     Operation("GET", _USER, _SEE_USER, "user"),
     Operation("POST", _USER, ("admin:users",), "user"),
-    Operation("PATCH", _USER, ("admin:users",), "user", guards_admin=True),
-    Operation("DELETE", _USER, ("delete:users",), "user", guards_admin=True),
+    Operation("PATCH", _USER, ("admin:users",), "user"),
+    Operation("DELETE", _USER, ("delete:users",), "user"),
     Operation("POST", f"{_USER}/activity", ("users:activity",), "user"),
     Operation("POST", f"{_USER}/admin-access", ("servers",), "user"),
     # -- tokens
     Operation("GET", _TOKENS, ("read:tokens",), "user"),
-    Operation("POST", _TOKENS, ("tokens",), "user", hidden_status=403, guards_admin=True),
+    Operation("POST", _TOKENS, ("tokens",), "user", hidden_status=403),
     Operation("GET", f"{_TOKENS}/{{token_id}}", ("read:tokens",), "user"),
     Operation("DELETE", f"{_TOKENS}/{{token_id}}", ("tokens",), "user"),
     # -- servers

@@ -139,6 +139,8 @@ def expect(operation: Operation, token: Token, target: str) -> Expected:
         return Expected(operation.status, rows=_rows(operation.rows, fit, pairs))
     if not filters:
         return _refused(operation)
+    if operation.target == "hub" and "" not in filters:
+        return _refused(operation)
     if not any(reaches(text, operation.target, target) for text in filters):
         message = HIDDEN if operation.hidden == 404 else _names(operation)
         return Expected(operation.hidden, message)

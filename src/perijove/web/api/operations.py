@@ -107,8 +107,8 @@ class Declared:
         return (self.path, *self.also)
 
 
-_LISTS: frozenset[Aim] = frozenset({"users", "groups", "services", "servers"})
-"""Who may see only some of them gets those, and no error."""
+_NAMED: frozenset[Aim] = frozenset({"user", "server", "group", "service"})
+"""What a path names may be hidden from the caller."""
 
 DECLARED: list[Declared] = []
 """Every operation, in the order of declaration."""
@@ -202,7 +202,7 @@ def _implied_errors(
     if auth in ("any", "token", "optional"):
         # A token may call too often.
         found.add(429)
-    if access is not None and access.aim not in _LISTS and access.hidden_status == 404:
+    if access is not None and access.aim in _NAMED and access.hidden_status == 404:
         found.add(404)
     if auth != "none" or takes_input:
         # It asks the database, and maybe a plug-in.

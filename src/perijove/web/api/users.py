@@ -1,6 +1,5 @@
 """Users: who calls, lists, accounts, activity."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -117,7 +116,10 @@ async def create_users(call: Call) -> Response:
     raise_if_denied(decide_each(call.caller.grant, needs, ()))
     body = await read_body(call, requests.UsersRequest, "user")
     names = (body.usernames if body else None) or []
-    await _require_creation(call, needs, names)
+    # Decided by the names that the accounts will have.
+    stored = [call.rooms.users.checked_name(name) for name in names]
+    targets = [await call.with_groups(needs, Target.of_user(name)) for name in stored]
+    raise_if_denied(decide_each(call.caller.grant, needs, targets))
     if body is None or not names:
         raise InvalidInput("Must specify at least one user to create")
     people, status = await _create(call, names, admin=bool(body.admin))
@@ -138,14 +140,6 @@ async def _create(call: Call, names: Sequence[str], *, admin: bool) -> tuple[lis
 
 def _created(call: Call, model: Any, status: int) -> Response:
     return applied(as_json(model, status), lenient=prefers_lenient(call.request))
-
-
-async def _require_creation(call: Call, needs: Sequence[str], names: Sequence[str]) -> None:
-    """Raises unless the caller may make these accounts, called as the hub will store them."""
-    raise_if_denied(decide_each(call.caller.grant, needs, ()))
-    stored = [call.rooms.users.checked_name(name) for name in names]
-    targets = [await call.with_groups(needs, Target.of_user(name)) for name in stored]
-    raise_if_denied(decide_each(call.caller.grant, needs, targets))
 
 
 async def _require(call: Call, method: str, path: str = USER) -> str:
@@ -183,7 +177,8 @@ async def get_user(call: Call) -> Response:
 async def create_user(call: Call) -> Response:
     """One account. 200: there was one, and it stays as it was (``Prefer: handling=lenient``)."""
     name = call.params["name"]
-    await _require_creation(call, OPERATIONS[f"POST {USER}"].needs, [name])
+    raise_if_denied(decide_each(call.caller.grant, OPERATIONS[f"POST {USER}"].needs, ()))
+    await call.require_for(f"POST {USER}", Target.of_user(call.rooms.users.checked_name(name)))
     body = await read_body(call, requests.UserFields, "user") or requests.UserFields()
     people, status = await _create(call, [name], admin=bool(body.admin))
     return _created(call, _view(call, people[0]), status)
