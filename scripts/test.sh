@@ -5,7 +5,7 @@
 #   scripts/test.sh unit conformance   only these steps (after the set-up)
 #   SKIP_SETUP=1 scripts/test.sh lint  without looking for anything to install
 #
-# Steps: lint types imports docs unit hub conformance real
+# Steps: lint types imports docs unit hub plugins conformance real
 # Ports used, all on 127.0.0.1: 15432 and up (PostgreSQL), 18100-18199 (conformance), 18300-18599 (hub tests).
 # Logs of the steps: .cache/test/. Everything that is started here is stopped here.
 set -eu
@@ -15,7 +15,7 @@ venv=$root/.venv
 logs=$cache/test
 peers=$cache/peers
 began=$(date +%s)
-all_steps="lint types imports docs unit hub conformance real"
+all_steps="lint types imports docs unit hub plugins conformance real"
 steps=${*:-$all_steps}
 for step in $steps; do
     case " $all_steps " in
@@ -128,6 +128,8 @@ if wants docs; then run docs 180 scripts/docs.sh; fi
 if wants unit; then run unit 480 pytest -q -n 2 -m "not slow"; fi
 # A file at a time: some share a server on a fixed port among their tests.
 if wants hub; then run hub 480 pytest -q -n 2 --dist loadfile -m slow; fi
+# The quick ones of the suites that plug-ins ship; scripts/plugin_suites.sh runs all.
+if wants plugins; then run plugins 420 scripts/plugin_suites.sh --quick; fi
 if wants conformance; then run conformance 600 scripts/conformance.sh; fi
 if wants real; then
     run real-perijove 120 scripts/conformance.sh --real "$venv/bin/perijove singleuser"

@@ -13,6 +13,7 @@ from tornado.web import RequestHandler
 
 from perijove._version import INTERFACE_VERSION
 from perijove.kit.urls import join
+from perijove.plugins.local import LocalProcessSpawner
 
 
 class NoStatsd:
@@ -116,7 +117,7 @@ class HubFacts(RequestHandler):
     @property
     def spawner_class(self) -> Any:
         """The class of the servers' spawners."""
-        return self.settings.get("spawner_class")
+        return self.settings.get("spawner_class", LocalProcessSpawner)
 
     @property
     def admin_users(self) -> set[str]:

@@ -9,7 +9,7 @@ from perijove.access.grammar import parse_scopes
 from perijove.compat.orm.tokens import APIToken
 from perijove.compat.scopes import check_scope_filter, has_scope
 from perijove.web.call import Call
-from perijove.web.caller import token_of
+from perijove.web.caller import token_in
 
 
 class RightsMethods(RequestHandler):
@@ -51,7 +51,7 @@ class RightsMethods(RequestHandler):
 
     def get_auth_token(self) -> str | None:
         """The token that came with the request."""
-        return token_of(self.call.request)
+        return token_in(self.request.headers.get("Authorization"))
 
     def get_token(self) -> Any:
         """What is stored of that token, or None."""

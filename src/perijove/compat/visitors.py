@@ -13,9 +13,11 @@ from starlette.responses import Response
 from tornado.web import RequestHandler
 
 from perijove.compat.bridge import BridgeConnection
+from perijove.compat.services import KEY, HandlerServices
 from perijove.domain.errors import NotFound
 from perijove.domain.servers import Server
 from perijove.kit.aio import maybe_await
+from perijove.kit.urls import join
 from perijove.people.sessions import SignedIn
 from perijove.plugins.context import PluginUser
 from perijove.store import sessions as session_store
@@ -25,10 +27,8 @@ from perijove.web.api.servers import named_limit
 from perijove.web.call import Call
 from perijove.web.cookies import SESSION
 from perijove.web.freshness import require_fresh
-from perijove.web.pages.signing import checked, open_sign_in, with_cookies
-
-if TYPE_CHECKING:
-    from perijove.compat.services import HandlerServices
+from perijove.web.next_url import checked_next
+from perijove.web.pages.signing import open_sign_in, with_cookies
 
 
 class VisitorMethods(RequestHandler):
@@ -48,6 +48,14 @@ class VisitorMethods(RequestHandler):
 
         @property
         def authenticator(self) -> Any: ...
+        @property
+        def base_url(self) -> str: ...
+        @property
+        def default_url(self) -> Any: ...
+        @property
+        def hub(self) -> Any: ...
+        @property
+        def redirect_to_server(self) -> bool: ...
 
         @property
         def _hub_services(self) -> HandlerServices: ...
@@ -138,11 +146,11 @@ class VisitorMethods(RequestHandler):
     # -- cookies -------------------------------------------------------------------------
     def _set_cookie(self, key: str, value: Any, encrypted: bool = True, **overrides: Any) -> None:
         """Set a cookie with the hub's usual attributes; ``encrypted`` means signed."""
-        rooms = self._hub_services.rooms
-        options: dict[str, Any] = {"httponly": True, "path": rooms.jar.base_url}
-        if self.request.protocol == "https" or rooms.jar.secure:
+        options: dict[str, Any] = {"httponly": True, "path": self.base_url}
+        public = self.settings.get("public_url")
+        if "https" in (self.request.protocol, public.scheme if public else ""):
             options["secure"] = True
-        options |= {**rooms.jar.options, **overrides}
+        options |= {**self.settings.get("cookie_options", {}), **overrides}
         if encrypted:
             self.set_secure_cookie(key, value, **options)
         else:
@@ -163,26 +171,43 @@ class VisitorMethods(RequestHandler):
     # -- where to go -----------------------------------------------------------------------
     def get_next_url(self, user: PluginUser | None = None, default: str | None = None) -> str:
         """Where a person goes now: ``next``, the operator's default, the server, or home."""
-        following = checked(self.call, self.get_argument("next", None))
+        following = self._validate_next_url(self.get_argument("next", ""))
         if following:
             return following
         target = default or self._configured_target() or self._usual_target(user)
         return self.append_query_parameters(target, exclude=["next", "_xsrf"])
 
+    def _validate_next_url(self, next_url: str) -> str:
+        """The URL if it stays within the hub, else an empty text."""
+        hosts = {self.request.host.lower()}
+        if public := self.settings.get("public_url"):
+            hosts.add(public.netloc.lower())
+        if domain := self.settings.get("domain"):
+            hosts |= {domain, f".{domain}"}
+        found = checked_next(next_url, own_hosts=frozenset(hosts - {""}), base_url=self.base_url)
+        if next_url and found is None:
+            self.log.warning("Ignoring next URL %s", ascii(next_url[:200]))
+        return found or ""
+
     def _configured_target(self) -> str | None:
-        configured = self._hub_services.rooms.settings.pages.default_url
+        configured = self.default_url
         if callable(configured):
             configured = configured(self)
         return str(configured) if configured else None
 
-    def _usual_target(self, user: PluginUser | None) -> str:
-        services = self._hub_services
-        prefix = services.context.address.hub_prefix
+    def _usual_target(self, user: Any) -> str:
+        prefix = self.hub.base_url
         user = user or self._jupyterhub_user
-        if user is None or not services.rooms.settings.servers.redirect_to_server:
-            return f"{prefix}home"
+        if user is None or not self.redirect_to_server:
+            return join(prefix, "home")
+        return str(user.url) if self._runs(user) else join(prefix, "spawn")
+
+    def _runs(self, user: Any) -> bool:
+        services = self.settings.get(KEY)
+        if services is None:
+            return bool(user.spawner.active)
         server = services.people.default_server(user)
-        return user.url if server is not None and server.ready else f"{prefix}spawn"
+        return server is not None and server.ready
 
     def append_query_parameters(self, url: str, exclude: Any = None) -> str:
         """The URL with the arguments of this request added, all but those in ``exclude``."""

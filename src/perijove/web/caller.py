@@ -67,7 +67,11 @@ STRANGER = Caller()
 
 def token_of(request: Request) -> str | None:
     """The token in the Authorization header."""
-    header = request.headers.get("authorization")
+    return token_in(request.headers.get("authorization"))
+
+
+def token_in(header: str | None) -> str | None:
+    """The token in the value of an Authorization header."""
     match = _AUTHORIZATION.match(header.strip()) if header else None
     return match.group(1) if match else None
 
