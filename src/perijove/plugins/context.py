@@ -8,6 +8,7 @@ of ``HubContext``, which the composition root fills.
 
 import json
 import logging
+import socket
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -90,14 +91,25 @@ class PluginServer(HasTraits):
 
     @property
     def host(self) -> str:
-        """``scheme://host:port`` to connect to."""
+        """``scheme://host:port`` for others to connect to.
+
+        What listens on all interfaces is known by this machine's name, as far as others go.
+        """
+        return self._host_by(lambda ip: socket.gethostname())
+
+    @property
+    def near_host(self) -> str:
+        """The same for this machine itself: what listens on all interfaces is on the loopback."""
+        return self._host_by(connectable)
+
+    def _host_by(self, name_wildcard: Callable[[str], str]) -> str:
         if self.connect_url:
             parts = urlsplit(self.connect_url)
             return f"{parts.scheme}://{parts.netloc}"
         if self.socket_path:
             return f"{self.proto}+unix://{escape_name(self.socket_path)}"
         ip = self.connect_ip or self.ip
-        ip = connectable(ip) if ip in WILDCARDS else ip
+        ip = name_wildcard(ip) if ip in WILDCARDS else ip
         return f"{self.proto}://{bracket_ipv6(ip)}:{self.connect_port or self.port}"
 
     @property
@@ -113,7 +125,7 @@ class PluginServer(HasTraits):
 
     async def accepts(self) -> bool:
         """Whether it takes connections now."""
-        return await accepts_connections(self.host)
+        return await accepts_connections(self.near_host)
 
     async def wait_up(
         self, timeout: float = 10, http: bool = False, ssl_context: Any = None, extra_path: str = ""
@@ -123,8 +135,9 @@ class PluginServer(HasTraits):
         Raises TimeoutError.
         """
         if http:
-            return await wait_for_http(join(self.url, extra_path), timeout, ssl_context)
-        return await wait_for_server(self.host, timeout)
+            url = join(f"{self.near_host}{self.base_url}", extra_path)
+            return await wait_for_http(url, timeout, ssl_context)
+        return await wait_for_server(self.near_host, timeout)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url})"

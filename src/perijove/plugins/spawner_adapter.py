@@ -172,7 +172,7 @@ class SpawnerAdapter:
             if server is None or not server.port:
                 raise ValueError("start() gave no address; it must return (ip, port) or a URL")
             log.warning("%s.start() should return its address", self.class_name)
-            return server.host
+            return server.near_host
         ip, port = answer
         ip = connectable(str(ip or "")) if (ip or "") in WILDCARDS else str(ip).strip("[]")
         return f"{scheme}://{bracket_ipv6(ip)}:{int(port)}"
@@ -274,7 +274,7 @@ class SpawnerAdapter:
         self._telling = False
         server = self.spawner.server
         if server is not None and self._was_ready:
-            self._context.server_moved(self._row.id, server.host)
+            self._context.server_moved(self._row.id, server.near_host)
 
     def set_progressing(self, pending: str | None, ready: bool) -> None:
         """Keep the plug-in's ``pending`` and ``ready`` attributes true."""

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Application
 
 from perijove.compat.api import APIHandler
@@ -23,8 +23,7 @@ def handler_of(kind: type[BaseHandler], query: str = "", **settings: Any) -> Any
     )
     headers = HTTPHeaders({"Host": "hub.example", "Authorization": "Bearer secret"})
     request = HTTPServerRequest(
-        method="GET",
-        uri=f"https://hub.example/hub/x{query}",
+        start_line=RequestStartLine("GET", f"/hub/x{query}", "HTTP/1.1"),
         headers=headers,
         connection=Mock(context=SimpleNamespace(remote_ip="10.0.0.1", protocol="https")),
     )

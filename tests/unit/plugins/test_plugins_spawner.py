@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from plugins_factories import ADDRESS, make_context, make_spawner
 from traitlets import TraitError
 from traitlets.config import Config
 
-from perijove.plugins.context import PluginHub
+from perijove.plugins.context import PluginHub, PluginServer
 from perijove.plugins.spawner import Spawner, SpawnException
 
 
@@ -326,3 +327,11 @@ async def test_certificates_are_signed_for_the_servers_names(tmp_path: Path) -> 
     names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost", "server.test"]
     assert (await spawner.move_certs(paths)) == paths
+
+
+def test_what_listens_everywhere_has_the_machines_name_for_others_and_the_loopback_for_us() -> None:
+    server = PluginServer(ip="0.0.0.0", port=81, base_url="/a/")
+    assert server.url == f"http://{socket.gethostname()}:81/a/"
+    assert server.near_host == "http://127.0.0.1:81"
+    server.connect_ip = "hub.internal"
+    assert server.host == server.near_host == "http://hub.internal:81"

@@ -97,6 +97,8 @@ def test_help_lists_the_installed_names() -> None:
 
 def test_own_names_win_over_other_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
+        dist = None
+
         def __init__(self, name: str, value: str) -> None:
             self.name, self.value = name, value
 
