@@ -95,10 +95,11 @@ def test_nothing_exists_twice() -> None:
 
 # Everything that popular plug-ins import and that the hub offers today.
 SURFACE = {
-    "jupyterhub": "__version__ version_info",
+    "jupyterhub": "__version__ version_info dbutil orm",
     "jupyterhub._data": "DATA_FILES_PATH",
     "jupyterhub.apihandlers": "APIHandler default_handlers",
     "jupyterhub.apihandlers.base": "APIHandler PAGINATION_MEDIA_TYPE",
+    "jupyterhub.apihandlers.users": "SpawnProgressAPIHandler",
     "jupyterhub.app": "JupyterHub",
     "jupyterhub.auth": (
         "Authenticator DummyAuthenticator LocalAuthenticator NullAuthenticator PAMAuthenticator"
@@ -116,17 +117,30 @@ SURFACE = {
         "ServerSpawnFailureReason ServerSpawnStatus"
     ),
     "jupyterhub.objects": "Hub Server",
+    "jupyterhub.orm": (
+        "APIToken Base Boolean Column DateTime ForeignKey Group Integer JSONDict Role Service "
+        "Share Spawner Unicode User relationship new_session_factory"
+    ),
     "jupyterhub.proxy": "ConfigurableHTTPProxy Proxy",
+    "jupyterhub.roles": (
+        "assign_default_roles create_role get_default_roles grant_role update_roles"
+    ),
     "jupyterhub.scopes": "expand_scopes has_scope needs_scope",
     "jupyterhub.services.auth": (
         "HubAuth HubAuthenticated HubOAuth HubOAuthCallbackHandler HubOAuthenticated"
     ),
+    "jupyterhub.singleuser": "main",
+    "jupyterhub.singleuser.mixins": "make_singleuser_app",
     "jupyterhub.spawner": (
         "LocalProcessSpawner SimpleLocalProcessSpawner SpawnException Spawner _quote_safe "
         "set_user_setuid"
     ),
+    "jupyterhub.tests.conftest": "app cleanup_after db io_loop user username",
+    "jupyterhub.tests.mocking": "MockHub MockSpawner public_url",
+    "jupyterhub.tests.test_api": "add_user api_request",
+    "jupyterhub.tests.utils": "add_user api_request async_requests public_host public_url",
     "jupyterhub.traitlets": "ByteSpecification Callable Command EntryPointType URLPrefix",
-    "jupyterhub.user": "User",
+    "jupyterhub.user": "User UserDict",
     "jupyterhub.utils": (
         "AnyTimeoutError admin_only exponential_backoff get_browser_protocol isoformat "
         "iterate_until make_ssl_context maybe_future new_token random_port token_authenticated "
@@ -141,6 +155,74 @@ def test_every_name_that_plugins_import_is_there() -> None:
         f"for module, names in {SURFACE!r}.items():\n"
         "    loaded = importlib.import_module(module)\n"
         "    for name in names.split():\n"
-        "        if not hasattr(loaded, name): print(module, name)\n"
+        "        if hasattr(loaded, name): continue\n"
+        "        try: importlib.import_module(f'{module}.{name}')\n"
+        "        except ImportError: print(module, name)\n"
+    )
+    assert run(script) == ""
+
+
+# Members of the base classes that plug-ins call or read, beside those of tornado and traitlets.
+MEMBERS = {
+    "spawner:Spawner": (
+        "_env_keep_default _generate_progress _log_name active add_poll_callback api_token args "
+        "authenticator clear_state cmd config cpu_limit create_certs db debug delete_forever "
+        "environment format_string get_args get_env get_options_form get_state handler hub "
+        "hub_connect_url internal_certs_location ip load_state log mem_limit name oauth_client_id "
+        "options_form options_from_form orm_spawner pending poll poll_and_notify poll_interval "
+        "port proxy_spec ready rename run_post_stop_hook server ssl_alt_names "
+        "ssl_alt_names_include_local start start_polling start_timeout stop stop_polling "
+        "template_namespace user user_options will_resume"
+    ),
+    "spawner:LocalProcessSpawner": "make_preexec_fn pid popen_kwargs user_env _signal",
+    "auth:Authenticator": (
+        "add_user admin_users allow_all allow_existing_users allowed_users authenticate auto_login "
+        "check_allowed check_blacklist check_blocked_users check_whitelist custom_html db "
+        "delete_user enable_auth_state get_custom_html get_handlers login_service login_url "
+        "logout_url manage_groups normalize_username pre_spawn_start refresh_user "
+        "validate_username whitelist"
+    ),
+    "proxy:Proxy": (
+        "add_route add_user check_routes delete_route delete_user get_all_routes get_route "
+        "public_url should_start ssl_cert ssl_key start stop validate_routespec"
+    ),
+    "handlers:BaseHandler": (
+        "_set_cookie _user_from_orm app append_query_parameters auth_to_user authenticator "
+        "base_url clear_login_cookie config current_user db eventlog find_user get_auth_token "
+        "get_current_user get_current_user_named_server_limit get_next_url get_session_cookie "
+        "get_token has_scope hub log login_user prepare proxy render_template set_hub_cookie "
+        "set_login_cookie settings spawn_single_user statsd stop_single_user user_from_username "
+        "user_stopped users xsrf_token"
+    ),
+    "handlers:LoginHandler": "_render",
+    "handlers:LogoutHandler": (
+        "_backend_logout_cleanup _shutdown_servers default_handle_logout handle_logout "
+        "render_logout_page"
+    ),
+    "handlers.pages:SpawnHandler": "_render_form",
+    "apihandlers:APIHandler": (
+        "allow_named_servers get_json_body group_model server_model service_model user_model"
+    ),
+    "apihandlers.users:SpawnProgressAPIHandler": "keepalive send_event",
+    "app:JupyterHub": (
+        "authenticator db hub initialized instance proxy session_factory tornado_settings users"
+    ),
+    "user:User": (
+        "_delete_spawner active all_spawners get_auth_state get_or_create_spawner get_spawner "
+        "groups orm_user progress_url running save_auth_state server server_url settings spawn "
+        "spawner stop"
+    ),
+    "user:UserDict": "add delete get",
+}
+
+
+def test_every_member_that_plugins_use_is_there() -> None:
+    script = INSTALL + (
+        "import importlib\n"
+        f"for place, names in {MEMBERS!r}.items():\n"
+        "    module, _, name = place.partition(':')\n"
+        "    kind = getattr(importlib.import_module(f'jupyterhub.{module}'), name)\n"
+        "    for member in names.split():\n"
+        "        if not hasattr(kind, member): print(place, member)\n"
     )
     assert run(script) == ""
