@@ -56,7 +56,7 @@ def test_a_visitor_launches_computes_leaves_and_finds_a_friendly_page(
         90,
     )
     wait_for("its processes to end", lambda: not lab_hub.server_processes())
-    homes = lab_hub.directory / "data" / "homes"
+    homes = lab_hub.config.parent / "data" / "homes"
     wait_for("its files to go", lambda: not list(homes.iterdir()))
 
     reply = page.goto(session)

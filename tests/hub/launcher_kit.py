@@ -12,18 +12,21 @@ LAUNCHER = Path(__file__).resolve().parents[2] / "examples" / "launcher"
 def options_of(hub: HubProcess) -> list[str]:
     """Command-line options that put a hub on the ports of ``hub``, whatever its file says."""
     return [
-        f"--JupyterHub.bind_url={hub.origin}",
+        f"--JupyterHub.bind_url={hub.origin}{hub.base_url}",
         f"--JupyterHub.hub_port={hub.hub_port}",
         f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{hub.proxy_port}",
     ]
 
 
 def launcher_hub(directory: Path, **environment: str) -> HubProcess:
-    """A hub with a copy of the example; ``environment`` are the example's own variables."""
-    shutil.copytree(LAUNCHER, directory, ignore=shutil.ignore_patterns("data", "__pycache__"))
-    original = (directory / "jupyterhub_config.py").read_text()
+    """A hub below ``directory`` with a copy of the example, placed as in the repository.
+
+    ``environment`` are the example's own variables.
+    """
+    place = directory / "examples" / "launcher"
+    shutil.copytree(LAUNCHER, place, ignore=shutil.ignore_patterns("data", "__pycache__"))
     hub = HubProcess(directory, environment={"LAUNCHER_PORT": str(free_port()), **environment})
-    hub.config.write_text(original)
+    hub.config = place / "jupyterhub_config.py"
     hub.command += options_of(hub)
     return hub
 

@@ -18,6 +18,7 @@ from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import (
     ConfigFileNotFound,
+    ConfigLoaderError,
     JSONFileConfigLoader,
     PyFileConfigLoader,
 )
@@ -125,7 +126,7 @@ def _parse_command_line(hub: JupyterHub, argv: Sequence[str]) -> None:
     try:
         # The undecorated method: the decorator logs the whole configuration, secrets too.
         inspect.unwrap(type(hub).parse_command_line)(hub, list(argv))
-    except TraitError as error:
+    except (TraitError, ConfigLoaderError) as error:
         raise ConfigError(BAD_CONFIG.format(error)) from None
     finally:
         hub.log.removeFilter(_is_no_remark)

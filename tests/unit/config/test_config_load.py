@@ -417,3 +417,7 @@ def test_the_loaded_hub_is_the_one_that_plugins_find() -> None:
     second = load_hub([]).hub
     assert JupyterHub.instance() is second
     assert first is not second
+
+
+def test_an_option_given_twice_is_refused_in_a_sentence() -> None:
+    assert "only accepts one value" in message(["--JupyterHub.port=81", "--JupyterHub.port=82"])
