@@ -13,9 +13,8 @@ import httpx
 import psutil
 import pytest
 from harness import HERE, ROOT_TOKEN, HubProcess, MakeHub, wait_for
-from sqlalchemy import create_engine, func, select
+from leftovers import rows
 
-from perijove.store.tables import metadata
 from perijove.wire.client import HubClient
 from perijove.wire.requests import ServerRequest
 
@@ -25,9 +24,6 @@ LIMIT_S = 180
 """For one round."""
 GROWTH = 1.05
 """How much more memory the hub may have after the last round than after the first."""
-
-OF_THE_HUB = {"replicas", "duties"}
-"""Tables whose rows come and go with replicas."""
 
 pytestmark = pytest.mark.slow
 
@@ -90,20 +86,6 @@ async def one_round(hub: HubProcess, number: int) -> None:
 
         for position in range(USERS):
             group.create_task(guest(f"guest-{number}-{position}"))
-
-
-def rows(db_url: str) -> dict[str, int]:
-    """How many rows each table has that could hold something of a user."""
-    engine = create_engine(db_url)
-    try:
-        with engine.connect() as connection:
-            return {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in metadata.sorted_tables
-                if table.name not in OF_THE_HUB
-            }
-    finally:
-        engine.dispose()
 
 
 def assert_only_these_stay(db_url: str, before: dict[str, int]) -> None:

@@ -84,6 +84,12 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         ),
         rf"\1{SECRET}",
     ),
+    # An option of a command: spawners give servers their tokens so.
+    (
+        ("--",),
+        re.compile(r"(--[\w.\-]*(?:token|passw|secret)[\w.\-]*=)[^\s\"']+", re.IGNORECASE),
+        rf"\1{SECRET}",
+    ),
     (
         ("/api/authorizations/",),
         re.compile(r"(/api/authorizations/(?:cookie/[^/\s?]+|token)/)[^\s?]+"),

@@ -155,6 +155,8 @@ def test_an_endless_url_is_cut() -> None:
     "text",
     [
         "Authorization: token s3cret0123456789abcdef",
+        "Starting ada: jupyter lab --ServerApp.token=s3cret --NotebookApp.base_url=/user/ada/",
+        "Starting ada: jupyter lab '--IdentityProvider.token=s3cret' --Tool.Password_hash=s3cret",
         "got Bearer s3cret0123456789abcdef back",
         "cookie 2|1:0|10:1795572609|20:jupyterhub-hub-login|s3cret",
         "GET http://u:s3cret@host/",
