@@ -1,8 +1,18 @@
 """The command line: names, defaults, and what does not go together."""
 
+import os
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from perijove.proxy.arguments import make_parser
 from perijove.proxy.options import Address, Options, read_options
+from perijove.proxy.tls import SniFiles
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = Path(os.environ.get("PERIJOVE_TEST_PEERS", ROOT / ".cache" / "peers"))
 
 
 def read(*words: str, **environ: str) -> Options:
@@ -129,3 +139,81 @@ def test_help_and_version_end_with_status_0(capsys: pytest.CaptureFixture[str]) 
             read(word)
         assert ended.value.code == 0
         assert capsys.readouterr().out
+
+
+NODE_PROXY = PEERS / "node_modules" / ".bin" / "configurable-http-proxy"
+OURS = {
+    "--access-log", "--drain-timeout", "--header-timeout", "--http2", "--max-body-bytes",
+    "--max-connections", "--max-connections-per-address", "--proxy-protocol", "--snapshot",
+    "--ssl-sni", "--trust-forwarded", "--workers",
+}  # fmt: skip
+
+
+def node_help() -> str:
+    """What the peer's ``--help`` says."""
+    if not NODE_PROXY.exists():
+        text = f"{NODE_PROXY} is not installed (scripts/peer_venv.sh --proxy)"
+        if os.environ.get("PERIJOVE_TEST_STRICT"):
+            pytest.fail(text)
+        pytest.skip(text)
+    path = os.pathsep.join([str(PEERS / "node" / "bin"), os.environ["PATH"]])
+    command = [str(NODE_PROXY), "--help"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60, env={"PATH": path}
+    ).stdout
+
+
+def test_every_option_of_configurable_http_proxy_is_understood() -> None:
+    taken = {
+        word: bool(value)
+        for word, value in re.findall(r"^ +(?:-\w, )?(--[\w-]+)( <)?", node_help(), re.MULTILINE)
+    }
+    assert len(taken) > 40
+    actions = {
+        option: action.nargs != 0
+        for action in make_parser()._actions
+        for option in action.option_strings
+        if option.startswith("--")
+    }
+    assert {option: actions.get(option) for option in taken} == taken
+    assert set(actions) - set(taken) == OURS
+
+
+def test_our_own_options_are_read() -> None:
+    options = read(
+        *["--workers", "2", "--max-connections", "101", "--max-connections-per-address", "5"],
+        *["--max-body-bytes", "7", "--header-timeout", "1500", "--drain-timeout", "60000"],
+        *["--trust-forwarded", "none", "--proxy-protocol", "10.0.0.0/8", "--snapshot", "f"],
+        *["--ssl-key", "k", "--ssl-cert", "c", "--ssl-sni", "a.test", "c2", "k2", "--http2"],
+        *["--access-log", "-"],
+    )
+    limits = options.limits
+    assert (options.workers, limits.connections, limits.connections_per_address) == (2, 51, 3)
+    assert (limits.body_bytes, limits.head_s, limits.drain_s) == (7, 1.5, 60.0)
+    assert b"127.0.0.1" not in options.rules.trusted
+    assert options.proxy_protocol is not None
+    assert b"10.1.1.1" in options.proxy_protocol
+    assert options.tls.sni == (SniFiles("a.test", "c2", "k2"),)
+    assert options.snapshot == Path("f")
+    assert options.http2
+    assert options.access_log == "-"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--workers", "0"], "from 1 to 64"),
+        (["--workers", "x"], "no number"),
+        (["--http2"], "--http2 needs --ssl-key"),
+        (["--ssl-sni", "a", "b", "c"], "--ssl-sni needs --ssl-key"),
+        (["--trust-forwarded", "everybody"], "everybody"),
+        (["--proxy-protocol", "10.0.0.1/8"], "10.0.0.1/8"),
+    ],
+)
+def test_wrong_values_of_our_own_options_are_named(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read(*words)
+    assert ended.value.code == 1
+    assert message in capsys.readouterr().err

@@ -1,87 +1,18 @@
 """The command itself: start, files, signals, and life without a parent."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from proxy_kit import closed_port
-
-LIMIT_S = 20.0
-
-
-class Process:
-    """A proxy as the hub starts it."""
-
-    def __init__(self, *words: str, token: str = "secret", **popen: Any) -> None:
-        self.port, self.api_port = closed_port(), closed_port()
-        self.command = [
-            sys.executable, "-m", "perijove.proxy.main",
-            "--ip", "127.0.0.1", "--port", str(self.port),
-            "--api-ip", "127.0.0.1", "--api-port", str(self.api_port), *words,
-        ]  # fmt: skip
-        self.popen = subprocess.Popen(
-            self.command,
-            env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": token},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            **popen,
-        )
-
-    def wait_until_it_listens(self) -> None:
-        """Return when both ports answer."""
-        end = time.monotonic() + LIMIT_S
-        for port in (self.port, self.api_port):
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    assert self.popen.poll() is None, self.popen.communicate()[0]
-                    assert time.monotonic() < end, "the proxy does not listen"
-                    time.sleep(0.01)
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; returns status and output."""
-        self.popen.send_signal(number)
-        output, _ = self.popen.communicate(timeout=LIMIT_S)
-        return self.popen.returncode, output
-
-    def get(self, path: str, port: int | None = None) -> bytes:
-        """The body of an answer."""
-        url = f"http://127.0.0.1:{port or self.port}{path}"
-        with urllib.request.urlopen(url, timeout=LIMIT_S) as reply:
-            body: bytes = reply.read()
-            return body
-
-
-@pytest.fixture
-def start() -> Iterator[Any]:
-    """Starts processes, and ends those that the test left running."""
-    started: list[Process] = []
-
-    def start(*words: str, **options: Any) -> Process:
-        process = Process(*words, **options)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.communicate()
+from proxy_process import LIMIT_S
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

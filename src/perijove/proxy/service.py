@@ -97,7 +97,6 @@ class Proxy:
         plane.start()
         sites = self._sites
         public = sites.open("public", options.public, copies=options.workers)
-        sites.open("api", options.api)
         if options.workers > 1:
             places = [public[number :: options.workers] for number in range(options.workers)]
             self._workers = Workers(plane, self._command, places)
@@ -106,6 +105,7 @@ class Proxy:
             self.control.crew = self._workers
         else:
             await serve_public(sites, plane, options, self.certificates)
+        sites.open("api", options.api)
         await self._serve_api()
         if options.metrics is not None:
             from perijove.proxy.exposition import metrics_page  # heavy, and only needed here
