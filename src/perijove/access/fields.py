@@ -179,6 +179,13 @@ def readable_user_fields(grant: Grant, target: Target) -> frozenset[str]:
     return fields
 
 
+def uniform_user_fields(grant: Grant) -> frozenset[str] | None:
+    """The fields that are readable of every user alike; None: it depends on the user."""
+    always, depends = _plan(grant, "user")
+    servers = grant.parsed.get("read:servers")
+    return always if not depends and (servers is None or servers is ALL) else None
+
+
 def possible_user_fields(grant: Grant) -> frozenset[str]:
     """The fields of users that the caller may read of anybody at all."""
     always, depends = _plan(grant, "user")

@@ -11,6 +11,7 @@ from perijove.oauth.clients import Clients
 from perijove.oauth.provider import Provider
 from perijove.oauth.validator import Validators
 from perijove.people.activity import Activity
+from perijove.people.answers import Answers
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import Grants
 from perijove.people.login import SignIn
@@ -27,6 +28,7 @@ class People:
 
     grants: Grants
     activity: Activity
+    answers: Answers
     auth_states: AuthStates
     users: Users
     tokens: Tokens
@@ -60,6 +62,7 @@ def make_people(ground: Ground, authenticator: AuthenticatorPort, cookie_name: s
     return People(
         grants=grants,
         activity=activity,
+        answers=Answers(database, activity),
         auth_states=auth_states,
         users=users,
         tokens=tokens,

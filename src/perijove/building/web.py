@@ -91,6 +91,7 @@ def make_rooms(
         refresher=Refresher(plugins.authenticator, people.sign_in, clock),
         grants=people.grants,
         activity=people.activity,
+        answers=people.answers,
         auth_states=people.auth_states,
         shares=Shares(database, bus, clock, people.grants),
         share_codes=ShareCodes(database, bus, clock, people.grants),

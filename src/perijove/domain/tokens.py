@@ -8,6 +8,9 @@ from perijove.domain.users import Service, User
 HUB_CLIENT = "jupyterhub"
 """The OAuth client that owns ordinary API tokens."""
 
+HUB_CLIENT_NAME = "JupyterHub"
+"""What describes it, in lists of tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

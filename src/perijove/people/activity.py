@@ -73,6 +73,8 @@ class Activity:
         self._resolution = timedelta(seconds=resolution_s)
         self._pending: dict[Key, datetime] = {}
         self._noted: OrderedDict[Key, datetime] = OrderedDict()
+        self.changes = 0
+        """Counts whatever changes the moments that models show."""
         self._tasks = Tasks("activity")
         self._writing = asyncio.Lock()
 
@@ -95,9 +97,10 @@ class Activity:
 
     def note_bearer(self, bearer: Bearer) -> None:
         """A token was used: its own activity, and its owner's if a person stands behind it."""
-        self.note_token(bearer.token.id)
+        now = self._clock.now()
+        self.note_token(bearer.token.id, now)
         if isinstance(bearer.owner, User) and not bearer.token.note.startswith(SERVER_NOTE):
-            self.note_user(bearer.owner.id)
+            self.note_user(bearer.owner.id, now)
 
     def _note(self, key: Key, when: datetime | None) -> None:
         moment = when or self._clock.now()
@@ -110,6 +113,7 @@ class Activity:
         waiting = self._pending.get(key)
         if waiting is None or moment > waiting:
             self._pending[key] = moment
+            self.changes += 1
         last = self._noted.pop(key, None)
         self._noted[key] = moment if last is None else max(moment, last)
         while len(self._noted) > MAX_REMEMBERED:
@@ -152,6 +156,10 @@ class Activity:
             return stored
         return waiting
 
+    def waiting(self, keys: Sequence[Key]) -> list[datetime | None]:
+        """The moments of these that wait to be written, which models show."""
+        return [self._pending.get(key) for key in keys]
+
     def in_user(self, detail: UserDetail) -> UserDetail:
         """The person and their servers with activity that is not written yet."""
         if not self._pending:
@@ -190,6 +198,7 @@ class Activity:
                 for key, moment in part:
                     if self._pending.get(key) == moment:
                         del self._pending[key]
+                self.changes += 1
 
     def start(self) -> None:
         """Write every few seconds from now on."""

@@ -9,7 +9,7 @@ group gained or lost members), and ``*`` (roles changed).
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -25,7 +25,7 @@ from perijove.access.expand import (
 )
 from perijove.access.intersect import names_needed
 from perijove.access.tokens import scopes_of_token, wanted_by_token
-from perijove.domain.tokens import HUB_CLIENT, Bearer, ClientOwner, Token
+from perijove.domain.tokens import Bearer, ClientOwner, Token
 from perijove.domain.users import Service, User
 from perijove.kit.clock import Clock
 from perijove.people.cache import Cache
@@ -141,34 +141,54 @@ class Grants:
         return Held(Grant.of(expansion.scopes), groups)
 
     async def _of_bearer(self, bearer: Bearer) -> Grant:
-        token = bearer.token
-        known = self._tokens.get(token.id)
-        if known is not None:
-            return known
-        generation = self._tokens.generation
-        held = await self.held_by(bearer.owner)
-        if INHERIT in token.scopes:
-            grant = held.grant
-        else:
-            grant = await self._database.read(
-                lambda c: self._cut(c, token, bearer.owner, held.scopes)
-            )
-        tags = (f"token:{token.id}", tag_of(bearer.owner), MEMBERS)
-        self._tokens.put(token.id, grant, tags, generation)
-        return grant
+        known = self._tokens.get(bearer.token.id)
+        return known or (await self.of_tokens(bearer.owner, [bearer.token]))[0]
+
+    async def of_tokens(self, owner: User | Service, tokens: Sequence[Token]) -> list[Grant]:
+        """What these tokens of one owner allow: as many statements for all as for one."""
+        found: dict[int, Grant] = {}
+        for token in tokens:
+            if (known := self._tokens.get(token.id)) is not None:
+                found[token.id] = known
+        unknown = [token for token in tokens if token.id not in found]
+        if unknown:
+            generation = self._tokens.generation
+            held = await self.held_by(owner)
+            made = {token.id: held.grant for token in unknown}
+            narrow = [token for token in unknown if INHERIT not in token.scopes]
+            if narrow:
+                made |= await self._database.read(
+                    lambda c: self._cut(c, narrow, owner, held.scopes)
+                )
+            for token_id, grant in made.items():
+                tags = (f"token:{token_id}", tag_of(owner), MEMBERS)
+                self._tokens.put(token_id, grant, tags, generation)
+            found |= made
+        return [found[token.id] for token in tokens]
 
     def _cut(
-        self, connection: Connection, token: Token, owner: User | Service, held: frozenset[str]
-    ) -> Grant:
+        self,
+        connection: Connection,
+        tokens: Sequence[Token],
+        owner: User | Service,
+        held: frozenset[str],
+    ) -> dict[int, Grant]:
+        """The grants of tokens by their ids, each cut down to what their owner holds."""
         who = owner_of(owner)
-        client = None
-        if token.client_id != HUB_CLIENT:
-            client = client_of(oauth_store.client_owner(connection, token.client_id))
-        wanted = wanted_by_token(token.scopes, who, client, self.catalogue)
-        members = self.members_now(connection, names_needed(wanted.scopes, held))
-        cut = scopes_of_token(token.scopes, who, held, client, members, self.catalogue)
-        self._tell(f"token {token.public_id}", cut)
-        return Grant.of(cut.scopes)
+        owners = oauth_store.client_owners(connection, {token.client_id for token in tokens})
+        clients = {token.id: client_of(owners.get(token.client_id)) for token in tokens}
+        names: frozenset[str] = frozenset()
+        for token in tokens:
+            wanted = wanted_by_token(token.scopes, who, clients[token.id], self.catalogue)
+            names |= names_needed(wanted.scopes, held)
+        members = self.members_now(connection, names)
+        made = {}
+        for token in tokens:
+            client = clients[token.id]
+            cut = scopes_of_token(token.scopes, who, held, client, members, self.catalogue)
+            self._tell(f"token {token.public_id}", cut)
+            made[token.id] = Grant.of(cut.scopes)
+        return made
 
     def members_now(
         self, connection: Connection, names: Iterable[str]

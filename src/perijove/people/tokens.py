@@ -23,7 +23,7 @@ from perijove.access.roles import scopes_of_roles
 from perijove.access.tokens import scopes_for_new_token, wanted_by_token
 from perijove.domain.errors import ConfigError, InvalidInput, NotFound
 from perijove.domain.events import Message, Topic
-from perijove.domain.tokens import HUB_CLIENT, Bearer, Token, TokenDetail
+from perijove.domain.tokens import HUB_CLIENT, HUB_CLIENT_NAME, Bearer, Token, TokenDetail
 from perijove.domain.users import Service, User
 from perijove.kit.clock import Clock
 from perijove.kit.crypto import MAX_TOKEN_LENGTH, hash_token
@@ -144,13 +144,18 @@ class Tokens:
 
     async def get(self, user: User, public_id: str) -> TokenDetail:
         """One token of a person. Raises NotFound, also for somebody else's and expired ones."""
-        detail = await self._database.read(lambda c: token_store.detail(c, _number(public_id)))
+        token_id = _number(public_id)
+        detail = await self._database.read(lambda c: self._get(c, user, token_id))
+        return self._activity.in_token(detail)
+
+    def _get(self, connection: Connection, user: User, token_id: int) -> TokenDetail:
+        detail = token_store.detail(connection, token_id)
         if detail is None or detail.token.user_id != user.id:
             raise NotFound
         expires_at = detail.token.expires_at
         if expires_at is not None and expires_at <= self._clock.now():
             raise NotFound
-        return self._activity.in_token(detail)
+        return detail
 
     # -- make ---------------------------------------------------------------
     async def request(
@@ -287,6 +292,8 @@ class Tokens:
             expires_at=expires_at,
             note=note[:MAX_NOTE_LENGTH],
         )
+        if client_id == HUB_CLIENT:
+            return NewToken(secret, TokenDetail(token, HUB_CLIENT_NAME))
         client = oauth_store.find_client(connection, client_id)
         return NewToken(secret, TokenDetail(token, client.description if client else ""))
 
@@ -340,13 +347,13 @@ class Tokens:
 
         Raises NotFound.
         """
-        detail = await self.get(user, public_id)
-        client_id = detail.token.client_id
+        token_id = _number(public_id)
 
         def end(connection: Connection) -> list[int]:
-            if client_id != HUB_CLIENT:
-                return token_store.remove_of_client(connection, user.id, client_id)
-            return [detail.token.id] if token_store.remove(connection, [detail.token.id]) else []
+            token = self._get(connection, user, token_id).token
+            if token.client_id != HUB_CLIENT:
+                return token_store.remove_of_client(connection, user.id, token.client_id)
+            return [token_id] if token_store.remove(connection, [token_id]) else []
 
         ended = await self._database.write(end)
         if not ended:

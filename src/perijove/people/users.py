@@ -21,6 +21,7 @@ from perijove.domain.users import EVERYTHING, Parts, User, UserDetail, UserQuery
 from perijove.kit.clock import Clock
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
+from perijove.people.cache import TTL_S, Cache
 from perijove.people.grants import MEMBERS, ROLES
 from perijove.people.texts import MAX_NAME_LENGTH, checked_text, shown, storable
 from perijove.store import details as detail_store
@@ -35,6 +36,9 @@ log = logging.getLogger("perijove.users")
 
 USER_ROLE: Final = "user"
 ADMIN_ROLE: Final = "admin"
+
+EVERYBODY: Final = "everybody"
+"""The list that has milestones, as their key in the cache."""
 
 UNCHANGED: Final[Any] = object()
 """Stands for a value that an edit leaves as it is, where None means something."""
@@ -58,6 +62,7 @@ class Users:
         self._authenticator = authenticator
         self._activity = activity
         self._auth_states = auth_states
+        self._milestones: Cache[tuple[float, detail_store.Milestones]] = Cache(bus, clock)
 
     # -- look up ------------------------------------------------------------
     async def find(self, name: str) -> User | None:
@@ -97,8 +102,12 @@ class Users:
         if query.sort.removeprefix("-") == "last_activity":
             await self._activity.flush()
 
+        passed: detail_store.Milestones = ()
+        if detail_store.uses_milestones(query, rows):
+            passed = await self._milestones_to(query.offset)
+
         def read(connection: Connection) -> tuple[list[UserDetail], int]:
-            found = detail_store.page(connection, query, rows, parts)
+            found = detail_store.page(connection, query, rows, parts, passed)
             # A page that is not full is the last one, unless it lies beyond the end.
             last = len(found) < query.limit and (found or query.offset == 0)
             if last or not counted:
@@ -107,6 +116,18 @@ class Users:
 
         found, total = await self._database.read(read)
         return [self._activity.in_user(detail) for detail in found], total
+
+    async def _milestones_to(self, offset: int) -> detail_store.Milestones:
+        """Milestones in the list of everybody, as far as ``offset`` if it is that long."""
+        generation, now = self._milestones.generation, self._clock.monotonic()
+        until, known = self._milestones.get(EVERYBODY) or (0.0, ())
+        if until <= now:
+            # Those that grow are remembered anew again and again; they still end in time.
+            until, known = now + TTL_S, ()
+        if (len(known) + 1) * detail_store.MILE <= offset:
+            known = await self._database.read(lambda c: detail_store.milestones(c, known, offset))
+            self._milestones.put(EVERYBODY, (until, known), (MEMBERS,), generation)
+        return known
 
     # -- make ---------------------------------------------------------------
     def checked_name(self, name: object) -> str:
@@ -176,6 +197,7 @@ class Users:
                 user_store.remove(connection, user.id)
 
         await self._database.write(discard)
+        self._publish(MEMBERS)
 
     def create_now(
         self, connection: Connection, names: Sequence[str], *, admin: bool = False

@@ -16,6 +16,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
 )
 
 from perijove.access.decide import EVERY_ROW, RowFilter
@@ -45,6 +46,11 @@ _READY = users.c.id.in_(
 STATES: dict[str, ColumnElement[bool]] = {"active": _ACTIVE, "ready": _READY, "inactive": ~_ACTIVE}
 """What the list's ``state`` parameter may be."""
 
+MILE = 500
+"""People from one milestone to the next."""
+
+Milestones = tuple[int, ...]
+
 SORTS: dict[str, Any] = {
     "id": users.c.id,
     "name": users.c.name,
@@ -71,15 +77,43 @@ def page(
     query: UserQuery,
     rows: RowFilter = EVERY_ROW,
     parts: Parts = EVERYTHING,
+    milestones: Milestones = (),
 ) -> list[UserDetail]:
     """One page of the people that ``rows`` lets the caller see.
 
-    Raises KeyError for an unknown ``state`` or ``sort``.
+    ``milestones`` may be given where ``uses_milestones`` says so. Raises KeyError for an
+    unknown ``state`` or ``sort``.
     """
-    statement = _page(query.state, bool(query.name_filter), query.sort, rows.all, parts)
-    values = _values(query, rows)
-    found = statement.all(connection, limit=query.limit, offset=query.offset, **values)
-    return _details(found)
+    values, offset = _values(query, rows), query.offset
+    passed = min(len(milestones), offset // MILE)
+    if passed:
+        values["behind"] = milestones[passed - 1]
+        offset -= passed * MILE
+    statement = _page(
+        query.state, bool(query.name_filter), query.sort, rows.all, bool(passed), parts
+    )
+    return _details(statement.all(connection, limit=query.limit, offset=offset, **values))
+
+
+def uses_milestones(query: UserQuery, rows: RowFilter) -> bool:
+    """Whether a page is cheaper with ``milestones``: it lies deep in the list of everybody."""
+    plain = query.sort == "id" and query.state is None and not query.name_filter and rows.all
+    return plain and query.offset >= MILE
+
+
+def milestones(connection: Connection, known: Milestones, offset: int) -> Milestones:
+    """The ids of every ``MILE``-th person up to ``offset``, of which the ``known`` are the first.
+
+    A database steps over all whom an OFFSET leaves out; behind a milestone it need not.
+    They are true until somebody comes or goes.
+    """
+    found = list(known)
+    while (len(found) + 1) * MILE <= offset:
+        row = _NEXT_MILESTONE.first(connection, behind=found[-1] if found else 0)
+        if row is None:
+            break
+        found.append(row[0])
+    return tuple(found)
 
 
 def count(connection: Connection, query: UserQuery, rows: RowFilter = EVERY_ROW) -> int:
@@ -119,7 +153,7 @@ def _select(people: FromClause, parts: Parts) -> Select[Any]:
         select(roles.c.name)
         .join(user_roles, user_roles.c.role_id == roles.c.id)
         .where(user_roles.c.user_id == people.c.id)
-        .order_by(roles.c.id)
+        .order_by(user_roles.c.role_id)  # as the index has them: nothing is left to sort
     )
     columns = (
         *(people.c[column.name] for column in USER_COLUMNS),
@@ -152,12 +186,24 @@ _BY_NAMES = Prepared(
 )
 
 
+_NEXT_MILESTONE = Prepared(
+    select(users.c.id)
+    .where(users.c.id > bindparam("behind"))
+    .order_by(users.c.id)
+    .limit(1)
+    .offset(MILE - 1)
+)
+
+
 @lru_cache(maxsize=256)
-def _page(state: str | None, named: bool, sort: str, everybody: bool, parts: Parts) -> Prepared:
-    """The statement for pages of this kind."""
+def _page(
+    state: str | None, named: bool, sort: str, everybody: bool, behind: bool, parts: Parts
+) -> Prepared:
+    """The statement for pages of this kind; ``behind``: only who comes after one person."""
     chosen = (
         select(*USER_COLUMNS)
         .where(*_conditions(state, named, everybody))
+        .where(users.c.id > bindparam("behind") if behind else true())
         .order_by(*_order(users, sort))
         .limit(bindparam("limit", type_=BigInteger()))
         .offset(bindparam("offset", type_=BigInteger()))

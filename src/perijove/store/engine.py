@@ -37,6 +37,8 @@ from perijove.domain.errors import ConfigError, StoreUnavailable
 from perijove.store.writer import Work, Writer
 
 T = TypeVar("T")
+Version = tuple[int, int]
+"""What ``Database.version`` gives: to be compared, and nothing else."""
 
 BUSY_TIMEOUT_S = 15
 POSTGRESQL_THREADS = 8
@@ -75,6 +77,7 @@ class Database:
         # since plug-ins write synchronously.
         self._writing = RLock()
         self._read_connection: Connection | None = None
+        self._readers = 0
         self._write_connection: Connection | None = None
         self._threads = ThreadPoolExecutor(
             1 if self.sqlite else POSTGRESQL_THREADS, thread_name_prefix="perijove-store"
@@ -91,14 +94,30 @@ class Database:
         """``read`` for callers without an event loop."""
         try:
             if self.sqlite:
-                if self._read_connection is None:
-                    self._read_connection = self._reader.connect()
-                return work(self._read_connection)
+                return work(self._read_connection or self._connect_reader())
             with self._reader.connect() as connection:
                 return work(connection)
         except (OperationalError, InterfaceError) as error:
             self._drop_reader()
             raise _unavailable(error) from error
+
+    def _connect_reader(self) -> Connection:
+        self._read_connection = self._reader.connect()
+        self._readers += 1
+        return self._read_connection
+
+    def version(self) -> Version | None:
+        """Another one after each commit, by whomever; None where the database cannot tell.
+
+        What was read after this and is to be used later is still true if it is the same
+        then. Raises StoreUnavailable.
+        """
+        if not self.sqlite:
+            return None
+        # SQLite's own count of what other connections have committed. This one never writes,
+        # and another one counts anew.
+        version = self.read_now(_data_version)
+        return self._readers, version
 
     async def write(self, work: Work[T]) -> T:
         """The result of ``work``, run as one transaction, committed when this returns.
@@ -213,6 +232,12 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
         f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _data_version(connection: Connection) -> int:
+    # Straight on the driver, since this is to be cheaper than the reading it saves.
+    driver: Any = connection.connection.driver_connection
+    return int(driver.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _begin_immediate(connection: Connection) -> None:

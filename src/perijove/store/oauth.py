@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from perijove.domain.tokens import HUB_CLIENT, ClientOwner, OAuthClient, OAuthCode
+from perijove.domain.tokens import HUB_CLIENT, HUB_CLIENT_NAME, ClientOwner, OAuthClient, OAuthCode
+from perijove.store.dialect import is_among
 from perijove.store.inserts import chunks, insert_missing
 from perijove.store.prepared import Prepared
 from perijove.store.tables import oauth_clients, oauth_codes, servers, services, tokens, users
@@ -22,14 +23,14 @@ _CLIENT: Select[Any] = select(
     oauth_clients.c.allowed_scopes,
 )
 _BY_IDENTIFIER = Prepared(_CLIENT.where(oauth_clients.c.identifier == bindparam("identifier")))
-_SERVER_OF = Prepared(
-    select(users.c.name, servers.c.name)
+_SERVERS_OF = Prepared(
+    select(servers.c.oauth_client_id, users.c.name, servers.c.name)
     .join(users, users.c.id == servers.c.user_id)
-    .where(servers.c.oauth_client_id == bindparam("identifier"))
+    .where(is_among(servers.c.oauth_client_id, "identifiers"))
 )
-_SERVICE_OF = Prepared(
-    select(services.c.name, services.c.oauth_no_confirm).where(
-        services.c.oauth_client_id == bindparam("identifier")
+_SERVICES_OF = Prepared(
+    select(services.c.oauth_client_id, services.c.name, services.c.oauth_no_confirm).where(
+        is_among(services.c.oauth_client_id, "identifiers")
     )
 )
 _CODE = Prepared(
@@ -95,7 +96,7 @@ def set_secret_hash(connection: Connection, identifier: str, hashed: str) -> Non
 
 def ensure_hub_client(connection: Connection) -> None:
     """The client that ordinary tokens belong to; it has no secret, so it cannot sign in."""
-    row = {"identifier": HUB_CLIENT, "description": "JupyterHub", "allowed_scopes": []}
+    row = {"identifier": HUB_CLIENT, "description": HUB_CLIENT_NAME, "allowed_scopes": []}
     insert_missing(connection, oauth_clients, [row])
 
 
@@ -111,13 +112,21 @@ def remove_clients(connection: Connection, identifiers: Collection[str]) -> list
 
 def client_owner(connection: Connection, identifier: str) -> ClientOwner | None:
     """The server or service that a client belongs to."""
-    if identifier == HUB_CLIENT:
-        return None
-    row = _SERVER_OF.first(connection, identifier=identifier)
-    if row:
-        return ClientOwner(server=(row[0], row[1]))
-    row = _SERVICE_OF.first(connection, identifier=identifier)
-    return ClientOwner(service=row[0], no_confirm=row[1]) if row else None
+    return client_owners(connection, [identifier]).get(identifier)
+
+
+def client_owners(connection: Connection, identifiers: Collection[str]) -> dict[str, ClientOwner]:
+    """The servers and services that these clients belong to: two statements at most."""
+    wanted = set(identifiers) - {HUB_CLIENT}
+    found: dict[str, ClientOwner] = {}
+    if wanted:
+        for identifier, user, server in _SERVERS_OF.all(connection, identifiers=wanted):
+            found[identifier] = ClientOwner(server=(user, server))
+    if wanted - found.keys():
+        rows = _SERVICES_OF.all(connection, identifiers=wanted - found.keys())
+        for identifier, name, no_confirm in rows:
+            found[identifier] = ClientOwner(service=name, no_confirm=no_confirm)
+    return found
 
 
 def find_code(connection: Connection, hashed: str) -> OAuthCode | None:

@@ -19,7 +19,8 @@ from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
 from perijove.telemetry import metrics
 from perijove.telemetry.log import RequestLine, log_request
-from perijove.web.call import CALLER_NAME, header_of
+from perijove.web.call import CALLER_NAME
+from perijove.web.caller import header_of
 from perijove.web.cors import Cors
 from perijove.web.problems import Problems
 from perijove.web.routing import Endpoint, Match, Routes

@@ -1,7 +1,7 @@
 """One request, as handlers see it: who calls, what was sent, which rooms there are."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -37,14 +37,6 @@ CALLER_NAME = "caller_name"
 """Where the state of a request holds the caller's name, for the log."""
 
 _UNREAD: Any = object()
-
-
-def header_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str:
-    """The first header of this name (lower case) in raw headers; empty if there is none."""
-    for name, value in headers:
-        if name == wanted:
-            return value.decode("latin-1")
-    return ""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ and cached by the people room.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,9 +66,17 @@ class Caller:
 STRANGER = Caller()
 
 
+def header_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str:
+    """The first header of this name (lower case) in raw headers; empty if there is none."""
+    for name, value in headers:
+        if name == wanted:
+            return value.decode("latin-1")
+    return ""
+
+
 def token_of(request: Request) -> str | None:
     """The token in the Authorization header."""
-    return token_in(request.headers.get("authorization"))
+    return token_in(header_of(request.scope["headers"], b"authorization"))
 
 
 def token_in(header: str | None) -> str | None:

@@ -13,6 +13,7 @@ from perijove.domain.settings import Settings
 from perijove.oauth.backchannel import Backchannel
 from perijove.oauth.provider import Provider
 from perijove.people.activity import Activity
+from perijove.people.answers import Answers
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import Grants
 from perijove.people.groups import Groups
@@ -57,6 +58,7 @@ class Rooms:
     refresher: Refresher
     grants: Grants
     activity: Activity
+    answers: Answers
     auth_states: AuthStates
     shares: Shares
     share_codes: ShareCodes

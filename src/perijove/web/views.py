@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +18,7 @@ from perijove.access.fields import (
     readable_servers,
     readable_service_fields,
     readable_user_fields,
+    uniform_user_fields,
 )
 from perijove.access.grammar import ALL
 from perijove.domain.groups import Group
@@ -36,7 +37,12 @@ _NEED_SERVERS = frozenset({"server", "pending", "servers"})
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in JSON, encoded once."""
-    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+    return encoded(orjson.dumps(value), status, headers)
+
+
+def encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON that is encoded already."""
+    return Response(body, status, headers, media_type="application/json")
 
 
 def empty(status: int) -> Response:
@@ -48,7 +54,14 @@ def empty(status: int) -> Response:
 
 def time_of(moment: datetime | None) -> str | None:
     """A moment on the wire."""
-    return isoformat(moment) if moment is not None else None
+    return _instant(moment) if moment is not None else None
+
+
+def _instant(moment: datetime) -> str:
+    """``isoformat``, in a fifth of its time where orjson writes the same."""
+    if moment.tzinfo is UTC and moment.microsecond:
+        return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1].decode()
+    return isoformat(moment)
 
 
 @lru_cache(maxsize=2048)
@@ -123,11 +136,15 @@ class Views:
     ) -> Json:
         """A user; empty when the caller may read nothing of it."""
         user = detail.user
-        groups = frozenset(detail.groups)
-        fields = readable_user_fields(grant, Target.of_user(user.name, groups))
+        fields = uniform_user_fields(grant)
+        if fields is None:
+            target = Target.of_user(user.name, frozenset(detail.groups))
+            fields = readable_user_fields(grant, target)
         if not fields:
             return {}
-        default = next((server for server in detail.servers if not server.name), None)
+        default = None
+        if detail.servers:
+            default = next((server for server in detail.servers if not server.name), None)
         model: Json = {"kind": "user", "name": user.name}
         if "admin" in fields:
             model["admin"] = user.admin
@@ -140,20 +157,14 @@ class Views:
         if "pending" in fields:
             model["pending"] = default.pending if default else None
         if "created" in fields:
-            model["created"] = isoformat(user.created)
+            model["created"] = _instant(user.created)
         if "last_activity" in fields:
             model["last_activity"] = time_of(user.last_activity)
         if "user_info" in fields:
             model["user_info"] = user.user_info
         if "servers" in fields:
-            visible = readable_servers(grant, Target.of_user(user.name, groups))
-            servers = {
-                server.name: self.server_for(grant, server, groups)
-                for server in detail.servers
-                if (server.active or stopped_servers) and (visible is ALL or server.name in visible)
-            }
-            # Who may see some by name learns of those, and not that others are none of theirs.
-            if servers or visible is ALL:
+            servers = self._servers(grant, detail, stopped_servers)
+            if servers is not None:
                 model["servers"] = servers
         if "auth_state" in fields:
             model["auth_state"] = auth_state
@@ -163,6 +174,17 @@ class Views:
         if server is None or not server.ready:
             return None
         return self.addresses.server_url(server.user_name, "")
+
+    def _servers(self, grant: Grant, detail: UserDetail, stopped: bool) -> Json | None:
+        """The servers that the caller sees; None if that is by name, and of none of these."""
+        groups = frozenset(detail.groups)
+        visible = readable_servers(grant, Target.of_user(detail.user.name, groups))
+        servers = {
+            server.name: self.server_for(grant, server, groups)
+            for server in detail.servers
+            if (server.active or stopped) and (visible is ALL or server.name in visible)
+        }
+        return servers if servers or visible is ALL else None
 
     @staticmethod
     def group(grant: Grant, group: Group) -> Json:

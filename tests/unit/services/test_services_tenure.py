@@ -130,12 +130,12 @@ async def test_the_process_of_a_killed_hub_is_ended_before_a_new_one_starts(
         stray.stdout.close()
 
 
-@pytest.mark.parametrize("mark", ["", "1", f"{os.getpid()}", "other-boot:1:1"])
+@pytest.mark.parametrize("mark", ["", "1", "own number", "other-boot:1:1"])
 async def test_a_process_is_not_ended_for_having_the_same_number(
     mark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process.os, "killpg", lambda *_: pytest.fail("something was signalled"))
-    await process.end_stray("one", mark)
+    await process.end_stray("one", str(os.getpid()) if mark == "own number" else mark)
     boot, pid, start = process_mark().split(":")
     await process.end_stray("one", f"{boot}:{pid}:{int(start) + 1}")
 

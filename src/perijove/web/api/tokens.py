@@ -40,7 +40,12 @@ async def list_tokens(call: Call) -> Response:
     """All tokens of a user, those of OAuth clients included."""
     user = await _owner(call, "GET", TOKENS)
     found = await call.rooms.tokens.list_of(user)
-    return as_json({"api_tokens": [await _view(call, user, detail) for detail in found]})
+    grants = await call.rooms.grants.of_tokens(user, [detail.token for detail in found])
+    views = [
+        call.rooms.views.token(detail, user, sorted(grant.scopes))
+        for detail, grant in zip(found, grants, strict=True)
+    ]
+    return as_json({"api_tokens": views})
 
 
 @operation(

@@ -1,23 +1,26 @@
 """Users: who calls, lists, accounts, activity."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from perijove.access.decide import Target, decide_each, raise_if_denied
 from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import with_identity
 from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from perijove.domain.users import User, UserDetail, UserQuery
+from perijove.domain.users import Service, User, UserDetail, UserQuery
 from perijove.kit.clock import parse_time
+from perijove.people.activity import Key, Kind
 from perijove.people.grants import owner_of
 from perijove.people.users import UNCHANGED
 from perijove.web.api.operations import LENIENT, WAIT, Parameter, operation, read_body
 from perijove.web.api.paging import PARAMETERS, flag, page_of
 from perijove.web.call import Call
 from perijove.web.preferences import applied, preferred_wait_s, prefers_lenient
-from perijove.web.views import as_json, empty, parts_of_user
+from perijove.web.views import as_json, empty, encoded, parts_of_user
 from perijove.wire import models, requests
 
 USER = "/users/{name}"
@@ -43,10 +46,27 @@ async def who_am_i(call: Call) -> Response:
     caller, rooms = call.caller, call.rooms
     owner = caller.user or caller.service
     assert owner is not None
+    if caller.token is None:
+        return as_json(await _identity(call, owner, []))
+    slot = rooms.answers.look_up(caller.token.id, caller.token, owner, caller.grant)
+    if slot.body is not None:
+        return encoded(slot.body)
+    shown: list[Key] = []
+    body = orjson.dumps(await _identity(call, owner, shown))
+    if caller.service is not None or not caller.grant.holds("admin:server_state"):
+        # Otherwise it may show the state of a spawner, which changes without a word to anybody.
+        rooms.answers.keep(slot, body, shown)
+    return encoded(body)
+
+
+async def _identity(call: Call, owner: User | Service, shown: list[Key]) -> dict[str, Any]:
+    """The model of the caller; ``shown`` is filled with whose activity is in it."""
+    caller, rooms = call.caller, call.rooms
     # Every credential may know its owner; what was added for that is not shown as a scope.
     grant = with_identity(caller.grant, owner_of(owner))
     if isinstance(owner, User):
         detail = await rooms.users.get(owner.name, parts_of_user(grant))
+        shown += [(Kind.USER, detail.user.id), *((Kind.SERVER, s.id) for s in detail.servers)]
         model = rooms.views.user(grant, detail)
     else:
         roles = await rooms.registry.roles_of(owner)
@@ -54,7 +74,7 @@ async def who_am_i(call: Call) -> Response:
     model["token_id"] = caller.token.public_id if caller.token is not None else None
     model["session_id"] = caller.token.session_id if caller.token is not None else None
     model["scopes"] = sorted(caller.grant.scopes)
-    return as_json(model)
+    return model
 
 
 @operation(
@@ -91,9 +111,11 @@ async def list_users(call: Call) -> Response:
         offset=page.offset,
         limit=page.limit,
     )
-    parts = parts_of_user(call.caller.grant, stopped_servers=flag(call, STOPPED.name))
+    grant, stopped = call.caller.grant, flag(call, STOPPED.name)
+    parts = parts_of_user(grant, stopped_servers=stopped)
     found, total = await call.rooms.users.page(query, rows, parts, counted=page.wrapped)
-    items = [model for detail in found if (model := _view(call, detail))]
+    view = call.rooms.views.user
+    items = [model for each in found if (model := view(grant, each, stopped_servers=stopped))]
     return as_json(page.answer(call, items, total))
 
 

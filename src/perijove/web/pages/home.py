@@ -12,9 +12,10 @@ from markupsafe import Markup
 from starlette.responses import FileResponse, Response
 
 from perijove import INTERFACE_VERSION
+from perijove.access.decide import Grant
 from perijove.access.describe import describe_scopes
 from perijove.domain.errors import Forbidden, InvalidInput, NotFound
-from perijove.domain.tokens import HUB_CLIENT, Bearer, TokenDetail
+from perijove.domain.tokens import HUB_CLIENT, Token, TokenDetail
 from perijove.domain.users import User
 from perijove.kit.urls import join
 from perijove.oauth import metadata
@@ -145,28 +146,29 @@ async def show_tokens(call: Call) -> Response:
     """GET /hub/token: one's tokens, and the applications that hold some."""
     user = call.caller.user
     assert user is not None
+    found = await call.rooms.tokens.list_of(user)
+    grants = await call.rooms.grants.of_tokens(user, [detail.token for detail in found])
     own: list[TokenRow] = []
-    clients: dict[str, list[TokenDetail]] = {}
-    for detail in await call.rooms.tokens.list_of(user):
+    clients: dict[str, list[tuple[TokenDetail, TokenRow]]] = {}
+    for detail, grant in zip(found, grants, strict=True):
+        row = _token_row(detail.token, grant)
         if detail.token.client_id == HUB_CLIENT:
-            own.append(await _token_row(call, user, detail))
+            own.append(row)
         else:
-            clients.setdefault(detail.token.client_id, []).append(detail)
+            clients.setdefault(detail.token.client_id, []).append((detail, row))
     longest_s = call.rooms.settings.security.token_max_life_s
     return await render(
         call,
         "token.html",
         api_tokens=list(reversed(own)),
-        oauth_clients=[await _client_row(call, user, found) for found in clients.values()],
+        oauth_clients=[_client_row(issued) for issued in clients.values()],
         token_expires_in_options_html=_lives(longest_s),
         token_expires_in_max_seconds=longest_s,
         auth_state=None,
     )
 
 
-async def _token_row(call: Call, user: User, detail: TokenDetail) -> TokenRow:
-    token = detail.token
-    grant = await call.rooms.grants.grant_of(Bearer(token, user))
+def _token_row(token: Token, grant: Grant) -> TokenRow:
     return TokenRow(
         token.public_id,
         token.note,
@@ -177,12 +179,12 @@ async def _token_row(call: Call, user: User, detail: TokenDetail) -> TokenRow:
     )
 
 
-async def _client_row(call: Call, user: User, found: list[TokenDetail]) -> dict[str, Any]:
-    rows = [await _token_row(call, user, detail) for detail in found]
+def _client_row(issued: list[tuple[TokenDetail, TokenRow]]) -> dict[str, Any]:
+    first, rows = issued[0][0], [row for _, row in issued]
     used = [row.last_activity for row in rows if row.last_activity is not None]
     return {
-        "client": found[0].token.client_id,
-        "description": found[0].client,
+        "client": first.token.client_id,
+        "description": first.client,
         "created": min(row.created for row in rows),
         "last_activity": max(used) if used else None,
         "tokens": rows,
