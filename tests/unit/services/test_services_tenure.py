@@ -130,14 +130,13 @@ async def test_the_process_of_a_killed_hub_is_ended_before_a_new_one_starts(
         stray.stdout.close()
 
 
-@pytest.mark.parametrize("mark", ["", "1", "own number", "other-boot:1:1"])
 async def test_a_process_is_not_ended_for_having_the_same_number(
-    mark: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process.os, "killpg", lambda *_: pytest.fail("something was signalled"))
-    await process.end_stray("one", str(os.getpid()) if mark == "own number" else mark)
     boot, pid, start = process_mark().split(":")
-    await process.end_stray("one", f"{boot}:{pid}:{int(start) + 1}")
+    for mark in ("", pid, f"other-boot:{pid}:{start}", f"{boot}:{pid}:{int(start) + 1}"):
+        await process.end_stray("one", mark)
 
 
 async def test_a_stray_that_ignores_signals_is_killed(
