@@ -4,12 +4,12 @@
 ``lifecycle`` draws the states of a server from ``perijove.servers.lifecycle``,
 ``configuration`` lists every option of the classes that configuration files
 name, ``command_line`` records what the commands say about themselves, ``client``
-lists the methods of the client.
+lists the methods of the client, ``hubauth`` those of the library for services.
 """
 
 from pathlib import Path
 
-from . import client, command_line, configuration, lifecycle
+from . import client, command_line, configuration, hubauth, lifecycle
 
 
 def _write(path: Path, text: str) -> None:
@@ -27,3 +27,4 @@ def write_all(pages: Path, pictures: Path) -> None:
     _write(pages / "configuration.md", configuration.page())
     _write(pages / "command-line.md", command_line.page())
     _write(pages / "client.md", client.page())
+    _write(pages / "hubauth.md", hubauth.page())

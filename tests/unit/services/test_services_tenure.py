@@ -1,7 +1,6 @@
 """Two replicas and one managed service: it runs once, and somebody takes it over."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
