@@ -95,8 +95,11 @@ OWN_WRITE = """async ([url, method, body]) => {
 }"""
 
 OWN_READ = """async (url) => {
-    const proof = document.cookie.match(/_xsrf=([^;]+)/)[1];
-    return await (await fetch(url, {headers: {"X-XSRFToken": proof}})).text();
+    const texts = [];
+    for (const [, proof] of document.cookie.matchAll(/_xsrf=([^;]+)/g)) {
+        texts.push(await (await fetch(url, {headers: {"X-XSRFToken": proof}})).text());
+    }
+    return texts;
 }"""
 
 EMBED = """async (urls) => {
@@ -281,37 +284,59 @@ OPEN_SOCKET = """(url) => new Promise(done => {
     socket.onerror = () => done("refused");
 })"""
 
+WINDOW_TEXT = """() => {
+    try { return window.other.document.documentElement.outerHTML } catch { return "" }
+}"""
 
-def test_with_subdomains_neither_windows_nor_sockets_nor_planted_cookies_help_it(
+PLANT = """(domain) => {
+    const names = ["jupyterhub-session-id", "_xsrf", "jupyterhub-user-ada", "jupyterhub-hub-login"];
+    for (const name of names) {
+        for (const path of ["/", "/hub", "/hub/", "/hub/home", "/user/ada/", "/user/ada/api"]) {
+            document.cookie = `${name}=planted; path=${path}${domain}`;
+        }
+    }
+}"""
+
+
+def test_it_gets_no_hold_of_a_window_with_a_page_of_hers(
     house: House, ada: Person, own: Page, evil: Page
 ) -> None:
+    urls = [f"{house.origin}/hub/token", f"{house.server('ada')}login?next=/user/ada/no-such-page"]
+    for url in urls:
+        with ada.context.expect_page() as opened:
+            evil.evaluate("url => { window.other = window.open(url) }", url)
+        opened.value.wait_for_load_state("domcontentloaded")
+        assert "jupyter" in opened.value.content().lower()
+        assert evil.evaluate(WINDOW_TEXT) == ""
+        opened.value.close()
+    with ada.context.expect_page() as opened:
+        evil.evaluate("() => { window.other = window.open('evil') }")
+    opened.value.wait_for_load_state("domcontentloaded")
+    assert "Have a look" in evil.evaluate(WINDOW_TEXT)
+
+
+def test_cookies_that_it_plants_neither_stop_her_nor_make_her_somebody_else(
+    house: House, ada: Person, own: Page, evil: Page
+) -> None:
+    evil.evaluate('history.replaceState(null, "", "/user/ada/lab")')
+    assert "jupyterhub" not in str(evil.evaluate("() => document.cookie"))
+    evil.evaluate(PLANT, "; domain=hub.localhost" if house.subdomains else "")
+    assert evil.evaluate("() => document.cookie.includes('planted')")
+
+    ada.page.goto(f"{house.origin}/hub/home")
+    assert ada.page.url.endswith("/hub/home")
+    assert ada.page.evaluate("() => window.jhdata.user") == "ada"
+    page = ada.open(f"{house.server('ada')}login?next=/user/ada/no-such-page")
+    assert SECRET in str(page.evaluate(OWN_READ, f"{house.server('ada')}api/contents/secret.txt"))
+
+
+def test_with_subdomains_it_opens_no_socket_to_her_server(
+    house: House, own: Page, evil: Page
+) -> None:
     if not house.subdomains:
-        pytest.skip("on one domain, browsers let pages of one person reach those of another so")
+        pytest.skip("on one domain a socket does not say which page opened it")
     server = house.server("ada")
     socket = f"{server}terminals/websocket/1".replace("http", "ws", 1)
     assert own.evaluate(OWN_WRITE, [f"{server}api/terminals", "POST", None]) == 200
     assert own.evaluate(OPEN_SOCKET, socket) == "open"
     assert evil.evaluate(OPEN_SOCKET, socket) == "refused"
-
-    for url in (f"{house.origin}/hub/token", f"{server}lab"):
-        with ada.context.expect_page() as opened:
-            evil.evaluate("url => { window.other = window.open(url) }", url)
-        opened.value.wait_for_load_state("domcontentloaded")
-        reading = "() => { try { return window.other.document.title } catch { return null } }"
-        assert evil.evaluate(reading) is None
-        opened.value.close()
-
-    evil.evaluate('history.replaceState(null, "", "/user/ada/lab")')
-    assert "ada" not in str(evil.evaluate("() => document.cookie"))
-    evil.evaluate("""() => {
-        for (const name of ["jupyterhub-session-id", "_xsrf", "jupyterhub-user-ada",
-                            "jupyterhub-hub-login"]) {
-            for (const path of ["/", "/hub/", "/user/ada/"]) {
-                document.cookie = `${name}=planted; domain=hub.localhost; path=${path}`;
-            }
-        }
-    }""")
-    ada.page.goto(f"{house.origin}/hub/home")
-    assert ada.page.url.endswith("/hub/home")
-    page = ada.open(f"{server}login?next=/user/ada/no-such-page")
-    assert SECRET in str(page.evaluate(OWN_READ, f"{server}api/contents/secret.txt"))

@@ -168,6 +168,8 @@ class JupyterHubSingleUser(ExtensionApp):
                 "frame-ancestors 'none';"
                 f" report-uri {auth.hub_host}{auth.hub_prefix}security/csp-report"
             ),
+            # A page of another person's server may open Lab in a window; it gets no hold of it.
+            "Cross-Origin-Opener-Policy": "noopener-allow-popups",
         }
         return given | {
             "headers": headers | given.get("headers", {}),

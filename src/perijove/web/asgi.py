@@ -199,6 +199,10 @@ def _encoded(headers: dict[str, str]) -> tuple[RawHeader, ...]:
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
 
+OPENER_POLICY = "noopener-allow-popups"
+"""A page that opened the hub's in a window gets no hold of it, even from the same origin."""
+
+
 def page_headers(
     hub_prefix: str, extra: dict[str, str], *, api_only: bool = False
 ) -> dict[str, str]:
@@ -214,8 +218,10 @@ def page_headers(
         "x-content-type-options": "nosniff",
         # People's servers share the hub's origin, and are not to learn what its addresses hold.
         "referrer-policy": "strict-origin",
-        # Pages of people's servers may share the origin, and with it the browser's cache.
+        # Pages of people's servers may share the origin: with it the browser's cache, and the
+        # windows that they open.
         "cache-control": "no-store",
+        "cross-origin-opener-policy": OPENER_POLICY,
     }
     headers.update({name.lower(): value for name, value in extra.items()})
     return headers
