@@ -50,11 +50,11 @@ class Proxy(LoggingConfigurable):
     def _check_extra_routes(self, proposal: Any) -> dict[str, str]:
         routes = {}
         for spec, target in proposal["value"].items():
-            repaired = self._with_slashes(spec)
             try:
-                routes[self.validate_routespec(repaired)] = target
+                repaired = self.validate_routespec(spec)
             except ValueError as error:
                 raise TraitError(f"extra_routes: {error}") from None
+            routes[repaired] = target
             if repaired != spec:
                 self.log.warning("extra_routes: the route %r was taken as %r", spec, repaired)
             url = urlsplit(target)
@@ -64,11 +64,6 @@ class Proxy(LoggingConfigurable):
                     "http://127.0.0.1:8888"
                 )
         return routes
-
-    def _with_slashes(self, spec: str) -> str:
-        """The route with a slash at its end and, where it begins with no host, in front."""
-        front = "" if self.host_routing or spec.startswith("/") else "/"
-        return front + spec + ("" if spec.endswith("/") else "/")
 
     def validate_routespec(self, routespec: str) -> str:
         """The routespec with its final slash. Raises ValueError when it has the wrong form.

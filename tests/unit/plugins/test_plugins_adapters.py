@@ -242,7 +242,8 @@ async def test_routes_go_through_the_plugin() -> None:
 
 def test_extra_routes_are_checked_and_completed() -> None:
     assert make_proxy({"extra_routes": {"/x": "http://h"}}).extra_routes == {"/x/": "http://h"}
-    assert make_proxy({"extra_routes": {"x/y": "http://h"}}).extra_routes == {"/x/y/": "http://h"}
+    with pytest.raises(ConfigError, match="the route 'x/y' must begin with a slash"):
+        make_proxy({"extra_routes": {"x/y": "http://h"}})
     for target in ("nowhere", "http:", "ftp://h", "//h"):
         with pytest.raises(ConfigError, match="is no URL such as"):
             make_proxy({"extra_routes": {"/x": target}})
