@@ -127,7 +127,7 @@ if wants imports; then run lint-imports 60 lint-imports; fi
 if wants docs; then run docs 180 scripts/docs.sh; fi
 if wants unit; then run unit 480 pytest -q -n 2 -m "not slow"; fi
 # A file at a time: some share a server on a fixed port among their tests.
-if wants hub; then run hub 480 pytest -q -n 2 --dist loadfile -m slow; fi
+if wants hub; then run hub 720 pytest -q -n 2 --dist loadfile -m slow; fi
 # The quick ones of the suites that plug-ins ship; scripts/plugin_suites.sh runs all.
 if wants plugins; then run plugins 420 scripts/plugin_suites.sh --quick; fi
 if wants conformance; then run conformance 600 scripts/conformance.sh; fi

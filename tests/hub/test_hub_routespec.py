@@ -109,11 +109,11 @@ def proxy(request: pytest.FixtureRequest) -> str:
 def make_routed(
     tmp_path: Path, operator: str, proxy: str, gated_settings: str
 ) -> Iterator[MakeRouted]:
-    """``make_routed(form, place, operators_route)``: a hub with such a route."""
+    """``make_routed(form, place, operators_route, more="")``: a hub with such a route."""
     made: list[RoutedHub] = []
 
-    def make(form: str, place: Place, operators_route: str) -> RoutedHub:
-        settings = gated_settings + proxy
+    def make(form: str, place: Place, operators_route: str, more: str = "") -> RoutedHub:
+        settings = gated_settings + proxy + more
         if form:
             settings += f"c.JupyterHub.hub_routespec = {place.base_url + form!r}\n"
         settings += f"c.Proxy.extra_routes = {{{operators_route!r}: {operator!r}}}\n"
@@ -190,14 +190,17 @@ def assert_no_page_is_left(hub: RoutedHub) -> None:
         assert "set-cookie" not in reply.headers
 
 
-def test_without_a_route_of_the_operators_the_proxy_says_that_nothing_is_there(
+def test_without_a_route_of_the_operators_the_proxy_shows_the_operators_page(
     make_routed: MakeRouted,
 ) -> None:
-    hub = make_routed("hub/api/", PLACES["root"], "/elsewhere/")
+    folder = str(ROOT / "examples" / "api-only" / "error_pages")
+    more = f"c.ConfigurableHTTPProxy.error_path = {folder!r}\n"
+    hub = make_routed("hub/api/", PLACES["root"], "/elsewhere/", more)
     wait_for("the operator", lambda: answered_by(hub.get("elsewhere/")) == "operator")
     for path in ("", "hub/login", "user/ada/"):
         reply = hub.get(path)
         assert reply.status_code == 404
         assert answered_by(reply) == "proxy 404"
+        assert "This address leads nowhere" in reply.text
         assert "location" not in reply.headers
     assert "nothing answers / (see c.Proxy.extra_routes)" in hub.log.read_text()

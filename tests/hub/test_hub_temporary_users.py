@@ -49,6 +49,8 @@ def test_a_temporary_user_comes_by_a_link_and_leaves_nothing(make_hub: MakeHub, 
     assert events[-1].ready
     assert events[-1].url == f"/user/{name}/"
     assert hub.servers()[name]["user_options"] == OPTIONS
+    path, lenient = f"/users/{name}/server", {"Prefer": "handling=lenient"}
+    assert [hub.api.post(path, headers=head).status_code for head in ({}, lenient)] == [400, 200]
     wish = TokenRequest(scopes=[f"access:servers!server={name}/"], expires_in=600)
     token = hub.client.create_token(name, wish).token
 
