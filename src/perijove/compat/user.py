@@ -19,6 +19,7 @@ from perijove.domain import users as domain
 from perijove.domain.ports import HubAddress
 from perijove.kit.urls import escape_name, join
 from perijove.plugins.context import HubContext, PluginUser
+from perijove.plugins.local import LocalProcessSpawner
 
 STORED = frozenset(
     {"name", "admin", "last_activity", "created", "cookie_id", "user_info", "encrypted_auth_state"}
@@ -132,7 +133,7 @@ class User(PluginUser):
     @property
     def spawner_class(self) -> Any:
         """The class of the servers' spawners."""
-        return self.settings.get("spawner_class")
+        return self.settings.get("spawner_class", LocalProcessSpawner)
 
     @property
     def _hub(self) -> HandlerServices | None:

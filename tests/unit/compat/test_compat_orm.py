@@ -28,6 +28,7 @@ from perijove.compat.roles import (
 from perijove.compat.scopes import get_scopes_for, has_scope
 from perijove.compat.user import User as SeenUser
 from perijove.domain.events import Topic
+from perijove.plugins.local import LocalProcessSpawner
 from perijove.store import schema
 from perijove.store import users as user_rows
 from perijove.store.engine import Database
@@ -244,6 +245,8 @@ def test_a_user_can_be_made_from_a_stored_one_alone(db: GuestSession) -> None:
     assert (user.name, user.escaped_name) == ("ada lovelace", "ada%20lovelace")
     assert user.url == "/user/ada%20lovelace/"
     assert user.orm_user is User.find(db, "ada lovelace")
+    assert type(user.spawner) is LocalProcessSpawner
+    assert user.spawner is user.spawners[""]
     user.admin = True
     db.commit()
     assert User.find(db, "ada lovelace").admin
