@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,9 +201,9 @@ def test_shares_are_found_by_server_and_receiver(db: GuestSession) -> None:
 
 # -- beside the hub ------------------------------------------------------------------------
 async def test_what_a_plugin_forgets_to_commit_does_not_keep_the_hub_from_writing(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    database = Database(database_url)
     schema.require_schema(database)
     bus = Bus()
     heard: list[str] = []
@@ -227,8 +226,8 @@ async def test_what_a_plugin_forgets_to_commit_does_not_keep_the_hub_from_writin
     database.close()
 
 
-def test_a_query_gives_what_is_stored_now(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+def test_a_query_gives_what_is_stored_now(database_url: str) -> None:
+    database = Database(database_url)
     schema.require_schema(database)
     db = open_session(database)
     ada = person(db)
