@@ -45,9 +45,12 @@ mkdir -p "$folder/bin"
 printf '#!/bin/sh\nexit 1\n' >"$folder/bin/configurable-http-proxy"
 chmod +x "$folder/bin/configurable-http-proxy"
 
+# Outside of the checkout, whose pytest settings would else be found.
+work=$(mktemp -d "${TMPDIR:-/tmp}/perijove-plugin-suites.XXXXXX")
 rm -f "$results"
 "$venv/bin/python" "$root/tests/plugins/suites/run_suites.py" --python "$venv/bin/python" \
     -p perijove_alias --pth-alias perijove_alias --hub-cmd "python -m perijove" \
-    --work "$folder/work" --cache "$folder/sdists" --path "$folder/bin:$PATH" --json "$results" "$@" || true
-[ -e "$results" ] || die "the suites did not run"
-exec "$venv/bin/python" "$root/scripts/plugin_status.py" "$results" ${write_report:+--write}
+    --work "$work" --cache "$folder/sdists" --path "$folder/bin:$PATH" --json "$results" "$@" || true
+[ -e "$results" ] || die "the suites did not run; see $work"
+"$venv/bin/python" "$root/scripts/plugin_status.py" "$results" ${write_report:+--write} || die "logs are in $work"
+rm -rf "$work"

@@ -16,7 +16,7 @@ from perijove.kit.tls import HUB, Certificates
 from perijove.people.auth_state import AuthStates
 from perijove.people.users import Users
 from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
-from perijove.plugins.context import HubContext, PluginHub
+from perijove.plugins.context import DeferredSession, HubContext, PluginHub
 from perijove.plugins.spawner_pool import SpawnerPool
 from perijove.servers.sweep import Sweep
 from perijove.store import roles as role_rows
@@ -55,6 +55,8 @@ def _context(loaded: LoadedConfig, ground: Ground) -> HubContext:
         user_host=network.host_of_user,
         cookie_host_prefix_enabled=security.cookie_host_prefix_enabled,
         database=ground.database,
+        # Some plug-ins ask the database while they are made.
+        db=DeferredSession(lambda: open_session(ground.database, ground.bus)),
     )
     if ground.certificates is not None:
         _show_certificates(ground.certificates, loaded.hub, context)
@@ -118,7 +120,6 @@ def connect_plugins(
         roles = await database.read(role_rows.all_roles)
         return list(scopes_of_roles(names, {name: role.scopes for name, role in roles.items()}))
 
-    context.db.open_with(lambda: open_session(database, ground.bus))
     context.get_auth_state = get_auth_state
     context.save_auth_state = save_auth_state
     context.user_exists = user_exists

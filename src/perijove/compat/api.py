@@ -35,12 +35,12 @@ class APIHandler(ModelMethods, BaseHandler):
 
     def check_xsrf_cookie(self) -> None:
         """Cookie requests prove where they come from; those with a token need not."""
-        caller = self.call.caller
+        caller = self._hub_call.caller
         if caller.token is not None or self.request.method in ("HEAD", "OPTIONS"):
             return
         if not caller.known and "Origin" not in self.request.headers:
             return
-        if needs_proof(self.call.request):
+        if needs_proof(self._hub_call.request):
             self._check_xsrf()
 
     def get_json_body(self) -> Any:
@@ -82,7 +82,7 @@ def needs_scope(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., An
         async def checked(self: BaseHandler, *args: Any, **kwargs: Any) -> Any:
             if not self.current_user:
                 raise HTTPError(403, "Missing or invalid credentials.")
-            await self.call.require(scopes, _target(kwargs))
+            await self._hub_call.require(scopes, _target(kwargs))
             result = method(self, *args, **kwargs)
             return await result if hasattr(result, "__await__") else result
 

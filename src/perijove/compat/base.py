@@ -56,7 +56,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
 
     # -- who calls -------------------------------------------------------------------
     @cached_property
-    def call(self) -> Call:
+    def _hub_call(self) -> Call:
         """This request as the hub's own pages see it."""
         connection: Any = self.request.connection
         body, sent = self.request.body or b"", False
@@ -79,7 +79,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
         return self._jupyterhub_user
 
     async def _identify(self) -> None:
-        call, rooms = self.call, self._hub_services.rooms
+        call, rooms = self._hub_call, self._hub_services.rooms
         caller = Caller()
         if self._accept_token_auth:
             caller = await rooms.callers.by_token(call.request)
@@ -120,7 +120,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
 
     def get_login_url(self) -> str:
         """Where ``tornado.web.authenticated`` sends strangers."""
-        return login_url(self.call)
+        return login_url(self._hub_call)
 
     # -- before and after the handler -----------------------------------------------------
     async def prepare(self) -> None:
@@ -148,18 +148,21 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
 
     def _check_xsrf(self) -> None:
         try:
-            self.call.check_xsrf(self.call.caller, self.get_argument("_xsrf", None))
+            self._hub_call.check_xsrf(self._hub_call.caller, self.get_argument("_xsrf", None))
         except Forbidden as error:
             raise HTTPError(403, error.message) from None
 
     @property
     def xsrf_token(self) -> bytes:
         """The proof that forms on this page carry as ``_xsrf``."""
-        token, changed = xsrf_for(self.call)
-        if changed and not self._headers_written and is_navigation(self.call.request):
+        token, changed = xsrf_for(self._hub_call)
+        if changed and not self._headers_written and is_navigation(self._hub_call.request):
             self._take_cookies(
                 lambda response: self._hub_services.rooms.xsrf.set(
-                    response, self.call.request, token, anonymous=self.call.caller.user is None
+                    response,
+                    self._hub_call.request,
+                    token,
+                    anonymous=self._hub_call.caller.user is None,
                 )
             )
         return token.encode()
@@ -173,7 +176,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
 
     async def answer_with(self, page: Callable[[Call], Awaitable[Response]]) -> None:
         """Answer as one of the hub's own pages does."""
-        response = await page(self.call)
+        response = await page(self._hub_call)
         self.set_status(response.status_code)
         for name, value in response.headers.items():
             if name == "set-cookie":
@@ -194,10 +197,10 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
         if sync:
             shared = self._hub_services.shared
             return self.get_template(name, sync=True).render(**{**shared, **values})
-        return self._render_template(name, values)
+        return self._rendered_page(name, values)
 
-    async def _render_template(self, name: str, values: Mapping[str, Any]) -> str:
-        shared = await base_context(self.call, self.xsrf_token.decode())
+    async def _rendered_page(self, name: str, values: Mapping[str, Any]) -> str:
+        shared = await base_context(self._hub_call, self.xsrf_token.decode())
         html: str = await self.get_template(name).render_async(**{**shared, **values})
         return html
 
@@ -205,7 +208,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Refusals are no faults: only unexpected errors come with a traceback."""
         if isinstance(value, PerijoveError):
-            note(self.call.request, value, status_of(value))
+            note(self._hub_call.request, value, status_of(value))
         else:
             super().log_exception(typ, value, tb)
 

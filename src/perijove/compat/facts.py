@@ -24,6 +24,33 @@ class NoStatsd:
 
     incr = decr = timing = gauge = set = _ignore
 
+    def timer(self, *args: Any, **kwargs: Any) -> "NoTimer":
+        """What measures a time, by ``start`` and ``stop`` or around a block."""
+        return NoTimer()
+
+
+class NoTimer:
+    """A timer of ``NoStatsd``."""
+
+    ms = 0.0
+
+    def start(self) -> "NoTimer":
+        """Itself, as the real one gives."""
+        return self
+
+    def stop(self, send: bool = True) -> "NoTimer":
+        """Itself, as the real one gives."""
+        return self
+
+    def send(self) -> None:
+        """Send nothing."""
+
+    def __enter__(self) -> "NoTimer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let errors through."""
+
 
 class HubFacts(RequestHandler):
     """The part of ``BaseHandler`` that only reads settings."""

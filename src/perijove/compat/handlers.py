@@ -180,7 +180,7 @@ class StandIn(BaseHandler):
     def current_user(self) -> Any:
         """Who calls, as far as the page has found out."""
         if self._jupyterhub_user is None:
-            name = getattr(self.call.request.state, "caller_name", "")
+            name = getattr(self._hub_call.request.state, "caller_name", "")
             self._jupyterhub_user = self.find_user(name) if name else None
         return self._jupyterhub_user
 

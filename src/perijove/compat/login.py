@@ -28,14 +28,16 @@ class LoginHandler(BaseHandler):
 
     async def _render(self, login_error: str | None = None, username: str | None = None) -> str:
         """The form as HTML. Subclasses may return something else."""
-        following = checked(self.call, self.get_argument("next", "")) or ""
+        following = checked(self._hub_call, self.get_argument("next", "")) or ""
         prefix = self._hub_services.context.address.hub_prefix
         values: dict[str, Any] = {
             "next": quote(following, safe=""),
             "username": username or "",
             "login_error": login_error or "",
             "authenticator": self.authenticator,
-            "authenticator_login_url": with_next(self.call, self.authenticator.login_url(prefix)),
+            "authenticator_login_url": with_next(
+                self._hub_call, self.authenticator.login_url(prefix)
+            ),
             "login_service": self.authenticator.login_service,
             "login_term_url": self._hub_services.rooms.settings.pages.template_vars.get(
                 "login_term_url", ""
@@ -54,7 +56,7 @@ class LoginHandler(BaseHandler):
         """Show the form; who is signed in already goes on."""
         user = self.current_user
         if isinstance(user, PluginUser):
-            self._signed_in = self.call.caller.signed_in
+            self._signed_in = self._hub_call.caller.signed_in
             self.set_login_cookie(user)
             self.redirect(self.get_next_url(user), status=302)
             return
@@ -67,7 +69,7 @@ class LoginHandler(BaseHandler):
         prefix = self._hub_services.context.address.hub_prefix
         url = self.authenticator.login_url(prefix)
         if url.rstrip("/") != f"{prefix}login":
-            self.redirect(with_next(self.call, url))
+            self.redirect(with_next(self._hub_call, url))
             return
         found = await self.login_user()
         if found is None:
@@ -80,7 +82,7 @@ class LoginHandler(BaseHandler):
         data.pop("_xsrf", None)
         name = data["username"] = data.get("username", "").strip()
         try:
-            self.call.check_xsrf(self.call.caller, self.get_argument("_xsrf", None))
+            self._hub_call.check_xsrf(self._hub_call.caller, self.get_argument("_xsrf", None))
         except Forbidden:
             await self._show_again(EXPIRED, name, 403)
             return
@@ -100,7 +102,7 @@ class LoginHandler(BaseHandler):
     async def _refuse(self, error: Exception, name: str) -> None:
         """Show a deliberate refusal on the form; let anything else through."""
         found = as_hub_error(type(self.authenticator).__name__, "authenticate", error)
-        if not isinstance(found, Refusal) or not is_navigation(self.call.request):
+        if not isinstance(found, Refusal) or not is_navigation(self._hub_call.request):
             raise error
         await self._show_again(error_words(found)[0] or WRONG, name, found.status)
 

@@ -25,7 +25,7 @@ class ModelMethods(RequestHandler):
     if TYPE_CHECKING:  # what BaseHandler adds
 
         @property
-        def call(self) -> Call: ...
+        def _hub_call(self) -> Call: ...
 
         @property
         def _hub_services(self) -> HandlerServices: ...
@@ -46,7 +46,7 @@ class ModelMethods(RequestHandler):
         detail = self._read(lambda c: detail_store.detail(c, user.name, EVERYTHING))
         if detail is None:
             return {}
-        views, grant = self._hub_services.rooms.views, self.call.caller.grant
+        views, grant = self._hub_services.rooms.views, self._hub_call.caller.grant
         return views.user(grant, detail, stopped_servers=self.include_stopped_servers)
 
     def server_model(self, spawner: Any, *, user: Any = None) -> dict[str, Any]:
@@ -60,14 +60,16 @@ class ModelMethods(RequestHandler):
         server, groups = self._read(read)
         if server is None:
             return {}
-        return self._hub_services.rooms.views.server_for(self.call.caller.grant, server, groups)
+        return self._hub_services.rooms.views.server_for(
+            self._hub_call.caller.grant, server, groups
+        )
 
     def group_model(self, group: Any) -> dict[str, Any]:
         """A group, as the caller may see it; empty when the caller may not."""
         found = self._read(lambda c: group_store.find(c, group.name))
         if found is None:
             return {}
-        return self._hub_services.rooms.views.group(self.call.caller.grant, found)
+        return self._hub_services.rooms.views.group(self._hub_call.caller.grant, found)
 
     def service_model(self, service: Any) -> dict[str, Any]:
         """A service, as the caller may see it; empty when the caller may not."""
@@ -75,4 +77,4 @@ class ModelMethods(RequestHandler):
         if found is None:
             return {}
         roles = tuple(role.name for role in service.roles)
-        return self._hub_services.rooms.views.service(self.call.caller.grant, found, roles)
+        return self._hub_services.rooms.views.service(self._hub_call.caller.grant, found, roles)

@@ -51,7 +51,7 @@ class SpawnHandler(BaseHandler):
 
     def _name_path(self, user_name: str | None, server_name: str) -> None:
         names = {"user": user_name, "server": server_name}
-        self.call.params.update({key: value for key, value in names.items() if value})
+        self._hub_call.params.update({key: value for key, value in names.items() if value})
 
     async def _render_form(
         self,

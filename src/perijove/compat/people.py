@@ -88,7 +88,7 @@ class People(Mapping[Any, PluginUser]):
         self, user: PluginUser, name: str, options: dict[str, Any] | None, handler: Any
     ) -> None:
         """Start a server and wait until it is ready. Raises what the start raised."""
-        call = getattr(handler, "call", None)
+        call = getattr(handler, "_hub_call", None)
         extra: dict[str, Any] = {"options": options} if options is not None else {}
         spawner = self._spawner_or_none(user, name)
         server = await self._rooms.commands.request_start(

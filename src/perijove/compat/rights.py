@@ -18,7 +18,7 @@ class RightsMethods(RequestHandler):
     if TYPE_CHECKING:  # what BaseHandler adds
 
         @property
-        def call(self) -> Call: ...
+        def _hub_call(self) -> Call: ...
 
         @property
         def db(self) -> Any: ...
@@ -26,7 +26,7 @@ class RightsMethods(RequestHandler):
     @property
     def expanded_scopes(self) -> frozenset[str]:
         """Every scope that this request was made with."""
-        return self.call.caller.grant.scopes
+        return self._hub_call.caller.grant.scopes
 
     @property
     def parsed_scopes(self) -> Mapping[str, Any]:

@@ -256,5 +256,5 @@ def authenticated_403(self: Any) -> None:
 @_guard
 def token_authenticated(self: Any) -> None:
     """The decorated method needs a token in the Authorization header (403 without)."""
-    if self.current_user is None or self.call.caller.token is None:
+    if self.current_user is None or self._hub_call.caller.token is None:
         raise HTTPError(403)

@@ -41,7 +41,7 @@ class VisitorMethods(RequestHandler):
         _take_cookies: Callable[[Callable[[Response], Any]], None]
 
         @property
-        def call(self) -> Call: ...
+        def _hub_call(self) -> Call: ...
 
         @property
         def log(self) -> Any: ...
@@ -84,7 +84,7 @@ class VisitorMethods(RequestHandler):
             return None
         services = self._hub_services
         model = services.authenticator.model_of(answer, "authenticate")
-        self._signed_in = await open_sign_in(self.call, model)
+        self._signed_in = await open_sign_in(self._hub_call, model)
         user = await self._welcome(self._signed_in)
         self.set_login_cookie(user)
         metrics.LOGIN_DURATION.labels(metrics.LOGIN_SUCCESS).observe(time.perf_counter() - began)
@@ -115,14 +115,14 @@ class VisitorMethods(RequestHandler):
         if signed_in is None or signed_in.user.id != user.id:
             signed_in = self._begin_session(user)
         known = signed_in
-        self._take_cookies(lambda r: with_cookies(self.call, r, known, known.user))
+        self._take_cookies(lambda r: with_cookies(self._hub_call, r, known, known.user))
 
     set_hub_cookie = set_login_cookie
 
     def _begin_session(self, user: PluginUser) -> SignedIn:
         services = self._hub_services
         session = services.rooms.sessions.new_session(user.id)
-        before = self.call.caller.signed_in
+        before = self._hub_call.caller.signed_in
         if before is not None and not before.imported:
             self._before_send(services.rooms.sessions.close(before))
         self._before_send(
@@ -162,7 +162,7 @@ class VisitorMethods(RequestHandler):
 
     def clear_login_cookie(self, name: str | None = None) -> None:
         """Sign this browser out: its sign-in ends, and its cookies go."""
-        services, caller = self._hub_services, self.call.caller
+        services, caller = self._hub_services, self._hub_call.caller
         if caller.signed_in is not None:
             self._before_send(services.rooms.sessions.close(caller.signed_in))
         self._take_cookies(services.rooms.jar.clear_all)
@@ -235,17 +235,17 @@ class VisitorMethods(RequestHandler):
     ) -> None:
         """Start a server and wait for it as long as a request may wait."""
         rooms = self._hub_services.rooms
-        await require_fresh(self.call, user.record, "spawn")
+        await require_fresh(self._hub_call, user.record, "spawn")
         extra: dict[str, Any] = {"options": options} if options is not None else {}
         server = await rooms.commands.request_start(
-            user.record, server_name, request=self.call.request, **extra
+            user.record, server_name, request=self._hub_call.request, **extra
         )
         await rooms.commands.wait_started(server, rooms.settings.limits.slow_spawn_timeout_s)
 
     async def stop_single_user(self, user: PluginUser, server_name: str = "") -> None:
         """Stop a server and wait for that as long as a request may wait."""
         rooms = self._hub_services.rooms
-        await require_fresh(self.call, user.record, "stop")
+        await require_fresh(self._hub_call, user.record, "stop")
         server = await self._find_server(user, server_name)
         await rooms.commands.request_stop(server)
         await rooms.commands.wait_stopped(server, rooms.settings.limits.slow_stop_timeout_s)
@@ -256,4 +256,4 @@ class VisitorMethods(RequestHandler):
 
     async def get_current_user_named_server_limit(self) -> Any:
         """How many named servers the caller may have; 0: any number."""
-        return await named_limit(self.call)
+        return await named_limit(self._hub_call)

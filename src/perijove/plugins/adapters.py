@@ -41,7 +41,7 @@ class AuthenticatorAdapter:
         self.class_name = kind.__name__
         with _configuring(kind):
             self.authenticator = kind(**_owner(context), _deprecated_db_session=context.db)
-        self.authenticator.user_exists = self._exists
+        self.authenticator._hub_knows = self._exists
         with _configuring(kind):
             self.authenticator.check_allow_config()
             self._normalize_names()

@@ -120,7 +120,7 @@ class Authenticator(LoggingConfigurable):
     login_handlers: ClassVar[list[tuple[Any, ...]]] = []
     """The hub's own login page as tornado handlers; filled by ``compat``."""
 
-    user_exists: Callable[[str], Awaitable[bool]] | None = None
+    _hub_knows: Callable[[str], Awaitable[bool]] | None = None
     """Asks the database whether it knows a name. Set by the hub."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -283,9 +283,7 @@ class Authenticator(LoggingConfigurable):
         return None if hooked is None else dict(hooked)
 
     async def _is_allowed(self, name: str, model: dict[str, Any]) -> bool:
-        known = bool(
-            self.allow_existing_users and self.user_exists and await self.user_exists(name)
-        )
+        known = bool(self.allow_existing_users and self._hub_knows and await self._hub_knows(name))
         token = _known_name.set(name if known else None)
         try:
             return await self._passes(self.check_allowed, name, model)
@@ -327,7 +325,7 @@ class Authenticator(LoggingConfigurable):
         """Somebody is new to the hub, or the hub starts; raise to refuse. May be awaitable."""
         if not self.validate_username(user.name):
             raise ValueError(f"the user name {user.name!r} is not valid here")
-        if self.allow_existing_users and self.user_exists is None:
+        if self.allow_existing_users and self._hub_knows is None:
             # Without a hub to ask, this object is all that remembers who exists.
             self.allowed_users.add(user.name)
 

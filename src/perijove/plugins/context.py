@@ -192,10 +192,6 @@ class DeferredSession:
         self._opener = opener
         self._session: Any = None
 
-    def open_with(self, opener: Callable[[], Any]) -> None:
-        """From now on there is a database; ``opener`` makes the session."""
-        self._opener = opener
-
     def commit(self) -> None:
         """Commit, if anything was begun."""
         if self._session is not None:

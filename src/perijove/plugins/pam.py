@@ -45,10 +45,10 @@ class PAMAuthenticator(LocalAuthenticator):
         """The name, if PAM accepts the password (and the one-time password, if asked for)."""
         if not data:
             return None
-        name: str | None = await self._in_thread(self._authenticate, data)
+        name: str | None = await self._in_thread(self._ask_pam, data)
         return name
 
-    def _authenticate(self, data: dict[str, str]) -> str | None:
+    def _ask_pam(self, data: dict[str, str]) -> str | None:
         name, password = data.get("username", ""), data.get("password", "")
         otp = data.get("otp", "")
         if not name or "\0" in name + password + otp:

@@ -163,7 +163,7 @@ def test_the_browsers_protocol_is_told_by_the_first_proxy(
 def test_old_decorators_refuse_who_may_not_call() -> None:
     class Handler:
         current_user: Any = None
-        call = SimpleNamespace(caller=SimpleNamespace(token=None))
+        _hub_call = SimpleNamespace(caller=SimpleNamespace(token=None))
 
         @utils.admin_only
         def admin(self) -> str:
@@ -184,7 +184,7 @@ def test_old_decorators_refuse_who_may_not_call() -> None:
         assert caught.value.status_code == 403
     handler.current_user = SimpleNamespace(admin=True)
     assert (handler.admin(), handler.known()) == ("admin", "known")
-    handler.call.caller.token = object()
+    handler._hub_call.caller.token = object()
     assert handler.token() == "token"
 
 

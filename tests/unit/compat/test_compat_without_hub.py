@@ -47,6 +47,11 @@ def test_what_needs_no_hub_works_with_the_settings_alone(kind: type[BaseHandler]
     assert all(cookie["secure"] and cookie["httponly"] for cookie in cookies.values())
     assert {cookie["samesite"] for cookie in cookies.values()} == {"Lax"}
     assert handler.find_user("nobody") is None
+    handler.statsd.incr("login.request")
+    timer = handler.statsd.timer("login.authenticate").start()
+    timer.stop(send=False)
+    with handler.statsd.timer("login"):
+        assert timer.ms == 0
 
 
 @pytest.mark.parametrize(

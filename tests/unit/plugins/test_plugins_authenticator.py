@@ -95,7 +95,7 @@ async def test_people_whom_the_hub_knows_come_in_when_there_is_a_list() -> None:
         return name == "known"
 
     authenticator = Fixed(allowed_users={"ada"})
-    authenticator.user_exists = exists
+    authenticator._hub_knows = exists
     assert await sign_in(authenticator, "known")
     assert not await sign_in(authenticator, "unknown")
     assert not authenticator.check_allowed("known", None), "the answer outlived the sign-in"
