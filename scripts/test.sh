@@ -5,7 +5,7 @@
 #   scripts/test.sh unit conformance   only these steps (after the set-up)
 #   SKIP_SETUP=1 scripts/test.sh lint  without looking for anything to install
 #
-# Steps: lint types imports docs unit hub plugins conformance real
+# Steps: lint types imports docs unit hub engines plugins conformance real
 # Ports used, all on 127.0.0.1: 15432 and up (PostgreSQL), 18100-18199 (conformance), 18300-18599 (hub tests).
 # Logs of the steps: .cache/test/. Everything that is started here is stopped here.
 set -eu
@@ -15,7 +15,7 @@ venv=$root/.venv
 logs=$cache/test
 peers=$cache/peers
 began=$(date +%s)
-all_steps="lint types imports docs unit hub plugins conformance real"
+all_steps="lint types imports docs unit hub engines plugins conformance real"
 steps=${*:-$all_steps}
 for step in $steps; do
     case " $all_steps " in
@@ -47,6 +47,13 @@ set_up_packages() {
     command -v chromium >/dev/null || missing="$missing chromium"
     # The Node.js that Playwright brings along needs it, and a small Debian lacks it.
     ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || missing="$missing libatomic1"
+    # What tests/engines starts: a directory, a cluster, containers.
+    if wants engines; then
+        command -v slapd >/dev/null || [ -x /usr/sbin/slapd ] || missing="$missing slapd"
+        command -v slurmctld >/dev/null || [ -x /usr/sbin/slurmctld ] || missing="$missing slurm-wlm munge"
+        command -v podman >/dev/null || missing="$missing podman runc"
+        command -v sudo >/dev/null || missing="$missing sudo"
+    fi
     if [ -n "$missing" ] && can_install; then
         # shellcheck disable=SC2086
         apt_install $missing
@@ -63,16 +70,18 @@ set_up_packages() {
         export LD_LIBRARY_PATH FONTCONFIG_FILE
         have_postgresql || PG_BIN=$(ls -d "$debian"/usr/lib/postgresql/*/bin | tail -n 1)
         command -v chromium >/dev/null || PERIJOVE_TEST_CHROMIUM=$debian/usr/lib/chromium/chromium
-        export PG_BIN PERIJOVE_TEST_CHROMIUM
+        PERIJOVE_TEST_DEBIAN=$debian
+        export PG_BIN PERIJOVE_TEST_CHROMIUM PERIJOVE_TEST_DEBIAN
     fi
 }
 
 if [ -z "${SKIP_SETUP:-}" ]; then
     make_venv "$venv"
     install_lock "$venv" "$root/requirements/test.txt"
-    if wants unit || wants hub; then
+    if wants unit || wants hub || wants engines; then
         set_up_packages
     fi
+    if wants engines; then "$root/scripts/plugins_venv.sh" >/dev/null; fi
     if wants hub || wants real; then
         for peer in 6.1.1 5.5.4 4.1.6 --proxy --clients; do
             "$root/scripts/peer_venv.sh" $peer >/dev/null
@@ -130,6 +139,8 @@ if wants unit; then run unit 480 pytest -q -n 2 -m "not slow"; fi
 if wants hub; then run hub 720 pytest -q -n 2 --dist loadfile -m slow; fi
 # The quick ones of the suites that plug-ins ship; scripts/plugin_suites.sh runs all.
 if wants plugins; then run plugins 420 scripts/plugin_suites.sh --quick; fi
+# Other people's plug-ins and the engines behind them; a file at a time, since each starts its own.
+if wants engines; then run engines 480 pytest -q -n 2 --dist loadfile tests/engines; fi
 if wants conformance; then run conformance 600 scripts/conformance.sh; fi
 if wants real; then
     run real-perijove 120 scripts/conformance.sh --real "$venv/bin/perijove singleuser"

@@ -6,6 +6,7 @@ few of these keys only, so each attribute asks for its own key and nothing else.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from tornado.log import app_log
@@ -19,10 +20,12 @@ from perijove.plugins.local import LocalProcessSpawner
 class NoStatsd:
     """The metrics client of long ago: plug-ins still count with it, nobody listens."""
 
-    def _ignore(self, *args: Any, **kwargs: Any) -> None:
-        """Count nothing."""
+    def __getattr__(self, name: str) -> "Callable[..., NoStatsd]":
+        return self._ignore
 
-    incr = decr = timing = gauge = set = _ignore
+    def _ignore(self, *args: Any, **kwargs: Any) -> "NoStatsd":
+        """Count nothing; a timer is started and stopped in one line."""
+        return self
 
     def timer(self, *args: Any, **kwargs: Any) -> "NoTimer":
         """What measures a time, by ``start`` and ``stop`` or around a block."""

@@ -8,7 +8,7 @@ listens, and the database is not touched.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -20,15 +20,22 @@ from perijove.config.network import check_extra_routes, proxy_options
 from perijove.config.settings import build_settings
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import Settings
+from perijove.plugins.context import DeferredSession
 from perijove.telemetry.log import HUB_LOGGERS, escape_controls, scrub_text
 
 _FILES = ("ssl_key", "ssl_cert", "logo_file")
 
 
 def check_config(
-    argv: Sequence[str], hub_class: type[JupyterHub] = JupyterHub, console: Console | None = None
+    argv: Sequence[str],
+    hub_class: type[JupyterHub] = JupyterHub,
+    console: Console | None = None,
+    open_session: Callable[[], Any] | None = None,
 ) -> int:
-    """Print what is wrong with the configuration; 1 when the hub would not start, else 0."""
+    """Print what is wrong with the configuration; 1 when the hub would not start, else 0.
+
+    ``open_session`` makes the database session of an authenticator that asks for one.
+    """
     out = console or Console(highlight=False, soft_wrap=True)
     warnings = _Collector()
     with warnings:
@@ -37,7 +44,10 @@ def check_config(
             warnings.lines.extend(loaded.warnings)
             settings = build_settings(loaded.hub, read_only=True)
             warnings.lines.extend(settings.warnings)
-            problems = [*_missing_files(loaded.hub), *_broken_plugins(loaded.hub, settings)]
+            problems = [
+                *_missing_files(loaded.hub),
+                *_broken_plugins(loaded.hub, settings, DeferredSession(open_session)),
+            ]
         except ConfigError as error:
             _print_all(out, warnings.lines, [error.message])
             return 1
@@ -86,11 +96,11 @@ def _missing_files(hub: JupyterHub) -> list[str]:
     return problems
 
 
-def _broken_plugins(hub: JupyterHub, settings: Settings) -> list[str]:
+def _broken_plugins(hub: JupyterHub, settings: Settings, db: DeferredSession) -> list[str]:
     network = settings.network
     problems = []
     made_with: dict[type, dict[str, Any]] = {
-        hub.authenticator_class: {},
+        hub.authenticator_class: {"_deprecated_db_session": db},
         hub.proxy_class: {**proxy_options(network), "app": hub},
     }
     for cls, options in made_with.items():
