@@ -23,14 +23,12 @@ def plugins() -> Path:
     return PLUGINS / "bin"
 
 
-@pytest.fixture
-def plugin_hub(tmp_path: Path, plugins: Path) -> Iterator[MakeHub]:
-    """``plugin_hub(settings)``: a running hub with plug-ins; all it started ends with the test."""
+def _hubs(folder: Path, plugins: Path) -> Iterator[MakeHub]:
     made: list[HubProcess] = []
 
     def make(settings: str = "", **options: object) -> HubProcess:
         hub = HubProcess(
-            tmp_path / f"hub{len(made)}",
+            folder / f"hub{len(made)}",
             settings,
             command=[str(plugins / "perijove")],
             **options,  # type: ignore[arg-type]
@@ -41,6 +39,18 @@ def plugin_hub(tmp_path: Path, plugins: Path) -> Iterator[MakeHub]:
     yield make
     for hub in made:
         hub.end()
+
+
+@pytest.fixture
+def plugin_hub(tmp_path: Path, plugins: Path) -> Iterator[MakeHub]:
+    """``plugin_hub(settings)``: a running hub with plug-ins; all it started ends with the test."""
+    yield from _hubs(tmp_path, plugins)
+
+
+@pytest.fixture(scope="module")
+def shared_plugin_hub(tmp_path_factory: pytest.TempPathFactory, plugins: Path) -> Iterator[MakeHub]:
+    """The same for all tests of a file: a hub that its tests leave as good as they found it."""
+    yield from _hubs(tmp_path_factory.mktemp("shared"), plugins)
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +70,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Show the end of the hubs' logs under a failed test."""
     report = yield
     if report.failed:  # type: ignore[attr-defined]
-        tmp_path = getattr(item, "funcargs", {}).get("tmp_path")
-        for log in sorted(tmp_path.glob("hub*/hub.log")) if tmp_path else []:
+        arguments = getattr(item, "funcargs", {})
+        tmp_path, shared = arguments.get("tmp_path"), arguments.get("hub")
+        logs = sorted(tmp_path.glob("hub*/hub.log")) if tmp_path else []
+        if isinstance(shared, HubProcess) and shared.log not in logs:
+            logs.append(shared.log)
+        for log in logs:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-60:])
             report.sections.append((f"end of {log}", tail))  # type: ignore[attr-defined]
     return report

@@ -28,6 +28,7 @@ LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 PEOPLE: dict[str, dict[str, Any]] = {
     "ada": {"password": "ada-secret", "groups": ["hub-users", "hub-admins"], "roles": "Instructor"},
     "brook": {"password": "brook-secret", "groups": ["hub-users"], "roles": "Learner"},
+    "chen": {"password": "chen-secret", "groups": ["hub-users"], "roles": "Learner"},
     "eve": {"password": "eve-secret", "groups": ["others"], "roles": "Learner"},
 }
 

@@ -1,7 +1,6 @@
 """LDAPAuthenticator against a real slapd."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from directory import BASE, READER, READER_PASSWORD, running_directory
@@ -32,11 +31,13 @@ c.LDAPAuthenticator.auth_state_attributes = ["mail", "departmentNumber"]
 """
 
 
-@pytest.fixture
-def hub(plugin_hub: MakeHub, tmp_path: Path) -> Iterator[HubProcess]:
+@pytest.fixture(scope="module")
+def hub(
+    shared_plugin_hub: MakeHub, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HubProcess]:
     port = free_port()
-    with running_directory(tmp_path / "slapd", port):
-        yield plugin_hub(
+    with running_directory(tmp_path_factory.mktemp("ldap") / "slapd", port):
+        yield shared_plugin_hub(
             SETTINGS.format(port=port, reader=READER, password=READER_PASSWORD, base=BASE)
         )
 
@@ -68,4 +69,4 @@ def test_everybody_else_is_refused_on_the_form(hub: HubProcess) -> None:
         assert reply.status_code == 403, (name, password)
         assert 'name="password"' in reply.text
         assert browser.get("/hub/home").url.path == "/hub/login"
-    assert {user.name for user in hub.client.users()} <= {"ada"}
+    assert {user.name for user in hub.client.users()} <= {"ada", "brook"}

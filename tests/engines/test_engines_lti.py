@@ -32,15 +32,15 @@ c.LTI13Authenticator.uri_scheme = "http"
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def identity() -> Iterator[Identity]:
     with running_identity(free_port()) as running:
         yield running
 
 
-@pytest.fixture
-def hub(plugin_hub: MakeHub, identity: Identity) -> HubProcess:
-    return plugin_hub(
+@pytest.fixture(scope="module")
+def hub(shared_plugin_hub: MakeHub, identity: Identity) -> HubProcess:
+    return shared_plugin_hub(
         SETTINGS.format(client=CLIENT_ID, origin=identity.origin, roles=LTI + "roles")
     )
 
@@ -98,17 +98,17 @@ def test_forged_replayed_and_foreign_launches_are_refused(
     foreign_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     launch = identity.launch
     tampered: list[tuple[int, str, Callable[[str], str]]] = [
-        (400, "Signature", lambda nonce: identity.signed(launch("ada", nonce), foreign_key)),
-        (400, "nonce", lambda nonce: identity.signed(launch("ada", "another"))),
-        (401, "udience", lambda nonce: identity.signed({**launch("ada", nonce), "aud": "x"})),
+        (400, "Signature", lambda nonce: identity.signed(launch("eve", nonce), foreign_key)),
+        (400, "nonce", lambda nonce: identity.signed(launch("eve", "another"))),
+        (401, "udience", lambda nonce: identity.signed({**launch("eve", nonce), "aud": "x"})),
     ]
     for status, reason, token in tampered:
-        browser, fields = launch_form(hub, identity, "ada")
+        browser, fields = launch_form(hub, identity, "eve")
         fields["id_token"] = token(nonce_of(fields["id_token"]))
         reply = browser.post("/hub/lti13/oauth_callback", data=fields)
         assert reply.status_code == status, reply.text
         assert reason in hub.log_end(3)
-    _, fields = launch_form(hub, identity, "ada")
+    _, fields = launch_form(hub, identity, "eve")
     stranger = hub.browser().post("/hub/lti13/oauth_callback", data=fields)
     assert stranger.status_code == 400
-    assert list(hub.client.users()) == []
+    assert "eve@example.org" not in [user.name for user in hub.client.users()]
