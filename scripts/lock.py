@@ -20,8 +20,8 @@ FOLDER = ROOT / "requirements"
 BUILD = ["hatchling>=1.26", "editables>=0.5"]
 OLDEST_PYTHON = "3.11.0"
 SETS = {
-    "test": ["singleuser", "postgresql", "docs", "dev"],
-    "hub": ["postgresql"],
+    "test": ["singleuser", "postgresql", "http2", "docs", "dev"],
+    "hub": ["postgresql", "http2"],
     "quickstart": ["singleuser"],
     "plugins": ["singleuser", "postgresql"],
 }

@@ -83,9 +83,12 @@ if [ -z "${SKIP_SETUP:-}" ]; then
     fi
     if wants engines; then "$root/scripts/plugins_venv.sh" >/dev/null; fi
     if wants hub || wants real; then
-        for peer in 6.1.1 5.5.4 4.1.6 --proxy --clients; do
+        for peer in 6.1.1 5.5.4 4.1.6 --clients; do
             "$root/scripts/peer_venv.sh" $peer >/dev/null
         done
+    fi
+    if wants unit || wants hub || wants real; then
+        "$root/scripts/peer_venv.sh" --proxy >/dev/null
     fi
 fi
 if wants unit || wants hub; then

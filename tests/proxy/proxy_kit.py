@@ -413,8 +413,8 @@ class ScriptedServer:
         return False
 
     async def _do_big(self, seen: Seen, reader: Reader, writer: Writer) -> bool:
-        """64 MiB; ``received`` counts what has left here."""
-        size = 64 << 20
+        """64 MiB, or as many as the query says; ``received`` counts what has left here."""
+        size = int(seen.target.partition(b"?")[2] or b"64") << 20
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
         block = bytes(1 << 16)
         for _ in range(size >> 16):

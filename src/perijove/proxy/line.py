@@ -105,10 +105,13 @@ class ClientLine(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: its exchange ends with it."""
-        self._plane.depart(self, self._forwarding.ip)
+        self._depart()
         self._state = CLOSED
         self._buffer = b""
         self._drop_server()
+
+    def _depart(self) -> None:
+        self._plane.depart(self, self._forwarding.ip)
 
     def pause_writing(self) -> None:
         """The client does not take its answer: do not read more of it."""

@@ -5,6 +5,7 @@ it keeps the API and leaves the public port to them (``crew``), and each worker
 has the public port alone, and its table from the other process (``link``).
 """
 
+import asyncio
 import logging
 import resource
 from collections.abc import Sequence
@@ -204,9 +205,24 @@ async def serve_public(
 ) -> None:
     """Accept people's connections on the sockets of the public site."""
     secure = certificates is not None
-    factory: Factory = lambda ip: ClientConnection(plane, secure, ip)  # noqa: E731
+
+    def http1(ip: bytes | None) -> asyncio.Protocol:
+        return ClientConnection(plane, secure, ip)
+
+    factory: Factory = http1
+    if options.http2:
+        factory = _negotiating(plane, http1)
     context = certificates.context if certificates is not None else None
     await sites.serve("public", factory, context, options.proxy_protocol)
+
+
+def _negotiating(plane: Plane, http1: Factory) -> Factory:
+    """Connections of HTTP/2 for clients that choose it. Raises ValueError without h2."""
+    try:
+        from perijove.proxy.http2 import Http2Connection, Negotiated  # an extra brings h2
+    except ImportError as error:
+        raise ValueError(f"--http2 needs the package h2: pip install h2 ({error})") from None
+    return lambda ip: Negotiated(lambda: Http2Connection(plane, ip), lambda: http1(ip))
 
 
 def allow_files() -> int:
