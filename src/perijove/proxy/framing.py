@@ -16,6 +16,7 @@ _TRAILER = re.compile(rb"([" + TOKEN + rb"]+):[\t -~\x80-\xff]*\r\n").fullmatch
 _NOT_IN_TRAILERS = re.compile(
     rb"(?i)content-(?:length|encoding|type|range)|transfer-encoding|te|trailer|host|connection"
     rb"|keep-alive|upgrade|expect|authorization|cookie|set-cookie|range|proxy.*|x-forwarded-.*"
+    rb"|forwarded|x-real-ip|x-scheme"
 ).fullmatch
 
 _SIZE_LINE, _PAYLOAD, _PAYLOAD_END, _TRAILERS = range(4)
