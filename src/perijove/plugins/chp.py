@@ -23,6 +23,7 @@ from traitlets import (
     Bytes,
     CaselessStrEnum,
     Integer,
+    List,
     TraitError,
     Unicode,
     default,
@@ -33,6 +34,7 @@ from traitlets import (
 from perijove.domain.errors import ConfigError
 from perijove.kit.urls import join, unix_socket_of
 from perijove.plugins.chp_api import RouteApi
+from perijove.plugins.chp_others import OtherProxies
 from perijove.plugins.chp_process import ProxyProcess
 from perijove.plugins.net import make_ssl_context
 from perijove.plugins.proxy import Proxy
@@ -51,6 +53,14 @@ class ConfigurableHTTPProxy(Proxy):
         [sys.executable, "-m", "perijove", "proxy"], help="The command of the proxy."
     ).tag(config=True)
     api_url = Unicode(help="The proxy's REST API.").tag(config=True)
+    other_api_urls = List(
+        Unicode(),
+        help="""REST APIs of further proxies that get the same routes, as behind a load balancer.
+
+        They run apart and share `auth_token`. One that is down is brought up to date when the
+        routes are checked next.
+        """,
+    ).tag(config=True)
     auth_token = Unicode(help="Secret for that API; CONFIGPROXY_AUTH_TOKEN says it, too.").tag(
         config=True
     )
@@ -98,6 +108,7 @@ class ConfigurableHTTPProxy(Proxy):
         if self.should_start and self._internal_ssl and self.api_url.startswith("http://"):
             self.api_url = f"https{self.api_url.removeprefix('http')}"
         self._api: RouteApi | None = None
+        self._others: OtherProxies | None = None
         self._process: ProxyProcess | None = None
         self._checking: asyncio.Task[None] | None = None
 
@@ -257,6 +268,9 @@ class ConfigurableHTTPProxy(Proxy):
         if self._api is not None:
             await self._api.close()
             self._api = None
+        if self._others is not None:
+            await self._others.close()
+            self._others = None
 
     # -- routes ------------------------------------------------------------------------
     def _routes_api(self) -> RouteApi:
@@ -264,6 +278,14 @@ class ConfigurableHTTPProxy(Proxy):
             self._api = RouteApi(self._ssl_context)
         self._api.configure(self.api_url, self.auth_token, self.semaphore)
         return self._api
+
+    def _other_proxies(self) -> OtherProxies:
+        if self._others is None:
+            apis = {url: RouteApi(self._ssl_context) for url in self.other_api_urls}
+            for url, api in apis.items():
+                api.configure(url, self.auth_token, asyncio.BoundedSemaphore(self.concurrency))
+            self._others = OtherProxies(apis)
+        return self._others
 
     @property
     def _ssl_context(self) -> Any:
@@ -288,16 +310,19 @@ class ConfigurableHTTPProxy(Proxy):
         """Add or replace a route."""
         body = {**(data or {}), "target": target, OWN_FLAG: True}
         await self._routes_api().request("POST", self._path_of(routespec), body)
+        await self._other_proxies().send("POST", self._path_of(routespec), body)
 
     async def delete_route(self, routespec: str) -> None:
         """Remove a route; a missing one is logged."""
         found = await self._routes_api().request("DELETE", self._path_of(routespec))
+        await self._other_proxies().send("DELETE", self._path_of(routespec))
         if found is None:
             self.log.warning("The route %s to be deleted was not there", routespec)
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         """The hub's routes; those that somebody else added are left out."""
         table = await self._routes_api().request("GET", "") or {}
+        await self._other_proxies().agree(table)
         routes = {}
         for path, entry in table.items():
             if not entry.pop(OWN_FLAG, False):
