@@ -118,17 +118,7 @@ class HubProcess:
         self._then("lease", built.ground.lease.close)
         await built.ground.bus.start()
         self._then("bus", built.ground.bus.close)
-        proxy = asyncio.ensure_future(self._start_proxy(built))
-        try:
-            await built.prepare()
-            listener = Listener(
-                built.application, self._settings.network, built.ground.certificates
-            )
-            await listener.start()
-        except BaseException:
-            await asyncio.wait([proxy])
-            raise
-        await proxy
+        listener = await self._begin_serving(built)
         self._then("activity", built.rooms.activity.close)
         self._then("http clients", built.close_clients)
         built.rooms.activity.start()
@@ -147,6 +137,21 @@ class HubProcess:
         await self._adopt(built)
         await built.rooms.reconciler.check()
         self._start_duties(built)
+
+    async def _begin_serving(self, built: Built) -> Listener:
+        """Proxy and listener at the same time. When one fails, the other does not stay."""
+        listener = Listener(built.application, self._settings.network, built.ground.certificates)
+        proxy = asyncio.ensure_future(self._start_proxy(built))
+        try:
+            await built.prepare()
+            await listener.start()
+            await proxy
+        except BaseException:
+            await asyncio.gather(proxy, return_exceptions=True)
+            await listener.close()
+            await built.close_clients()
+            raise
+        return listener
 
     def _announce(self, built: Built) -> None:
         log.info("Running JupyterHub version %s", INTERFACE_VERSION)

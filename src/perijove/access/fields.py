@@ -52,68 +52,6 @@ SERVICE_FIELDS: Final = _table(
     display=("read:services",),
 )
 
-SERVER_FIELDS: Final = frozenset(
-    {
-        "name",
-        "display_name",
-        "full_name",
-        "last_activity",
-        "started",
-        "pending",
-        "ready",
-        "stopped",
-        "url",
-        "user_options",
-        "progress_url",
-        "full_url",
-        "full_progress_url",
-    }
-)
-"""What ``read:servers`` reveals of a server."""
-
-SERVER_STATE_FIELDS: Final = frozenset({"state"})
-"""What ``admin:server_state`` reveals besides."""
-
-TOKEN_FIELDS: Final = frozenset(
-    {
-        "user",
-        "service",
-        "id",
-        "kind",
-        "roles",
-        "scopes",
-        "created",
-        "last_activity",
-        "expires_at",
-        "note",
-        "session_id",
-        "oauth_client",
-    }
-)
-"""What ``read:tokens`` reveals of a token."""
-
-TOKEN_SECRET_FIELDS: Final = frozenset({"token"})
-"""Shown once, to whoever makes the token."""
-
-SHARE_FIELDS: Final = frozenset({"server", "scopes", "user", "group", "kind", "created_at"})
-"""What whoever may see a share sees of it."""
-
-SHARE_CODE_FIELDS: Final = frozenset(
-    {
-        "server",
-        "scopes",
-        "id",
-        "created_at",
-        "expires_at",
-        "exchange_count",
-        "last_exchanged_at",
-    }
-)
-"""What whoever may see a share code sees of it."""
-
-SHARE_CODE_SECRET_FIELDS: Final = frozenset({"code", "accept_url", "full_accept_url"})
-"""Shown once, to whoever makes the code."""
-
 _NONE: Final[frozenset[str]] = frozenset()
 _ANY: Final = frozenset({"kind", "name"})
 
@@ -207,15 +145,6 @@ def _servers_of(user: str, full_names: Iterable[str]) -> frozenset[str]:
     return frozenset(full[len(prefix) :] for full in full_names if full.startswith(prefix))
 
 
-def readable_server_fields(grant: Grant, target: Target) -> frozenset[str]:
-    """The fields of a server that the caller may read; empty: the server is invisible."""
-    if not _holds(grant, "read:servers", target):
-        return _NONE
-    if _holds(grant, "admin:server_state", target):
-        return SERVER_FIELDS | SERVER_STATE_FIELDS
-    return SERVER_FIELDS
-
-
 def readable_group_fields(grant: Grant, target: Target) -> frozenset[str]:
     """The fields of a group that the caller may read; empty: the group is invisible."""
     return _readable(grant, "group", target)
@@ -224,23 +153,6 @@ def readable_group_fields(grant: Grant, target: Target) -> frozenset[str]:
 def readable_service_fields(grant: Grant, target: Target) -> frozenset[str]:
     """The fields of a service that the caller may read; empty: the service is invisible."""
     return _readable(grant, "service", target)
-
-
-def readable_token_fields(grant: Grant, target: Target, *, created: bool = False) -> frozenset[str]:
-    """The fields of tokens of the user ``target``; empty: they are invisible.
-
-    ``created``: the answer to the request that makes the token, which shows the
-    secret and takes the scope ``tokens``.
-    """
-    if created:
-        made = _holds(grant, "tokens", target)
-        return TOKEN_FIELDS | TOKEN_SECRET_FIELDS if made else _NONE
-    return TOKEN_FIELDS if _holds(grant, "read:tokens", target) else _NONE
-
-
-def _holds(grant: Grant, base: str, target: Target) -> bool:
-    filters = grant.parsed.get(base)
-    return filters is not None and (filters is ALL or reaches(filters, target))
 
 
 def needs_groups_for_fields(grant: Grant) -> bool:

@@ -45,14 +45,6 @@ def access_scopes(client: Client) -> frozenset[str]:
     return frozenset({f"access:{client.kind}s!{client.kind}={client.full_name}"})
 
 
-def visitor_scopes(client: Client) -> tuple[str, ...]:
-    """The scopes any of which lets a visitor in, as the client itself can compare them."""
-    (own,) = access_scopes(client)
-    if client.kind == "service":
-        return ("access:services", own)
-    return (own, f"access:servers!user={client.user}")
-
-
 @lru_cache(maxsize=CACHED_SETS)
 def with_identity(grant: Grant, owner: Owner) -> Grant:
     """The grant for requests that only ask whose the credential is: any may know that much."""

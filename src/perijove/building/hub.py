@@ -12,6 +12,7 @@ from perijove.compat.relay import Relay
 from perijove.config.load import LoadedConfig
 from perijove.domain.settings import Settings
 from perijove.people import purge
+from perijove.servers.names import settle_invalid_names
 from perijove.store import leases
 from perijove.telemetry.audit import Audit
 from perijove.web.asgi import HubApplication
@@ -39,6 +40,8 @@ class Built:
         await self.people.registry.load(specs, settings.service_tokens.values())
         await self.people.preparation.run()
         await self.people.registry.issue_credentials(specs)
+        rule = self.ground.settings.servers.allow_existing_invalid_named_servers
+        await self.ground.database.write(lambda c: settle_invalid_names(c, rule))
         await self.people.clients.remove_strays()
 
     async def purge(self) -> None:

@@ -38,7 +38,8 @@ def make_plugins(loaded: LoadedConfig, ground: Ground) -> Plugins:
     context = _context(loaded, ground)
     network = ground.settings.network
     authenticator = AuthenticatorAdapter(loaded.hub.authenticator_class, context)
-    proxy = ProxyAdapter(loaded.hub.proxy_class, context, proxy_options(network))
+    options = {**proxy_options(network), "http": ground.settings.http}
+    proxy = ProxyAdapter(loaded.hub.proxy_class, context, options)
     check_extra_routes(network, proxy.extra_routes)
     spawners = SpawnerPool(loaded.hub.spawner_class, context, authenticator)
     return Plugins(context, authenticator, proxy, spawners)

@@ -56,7 +56,9 @@ def make_servers(
     """``on_failure_limit`` hears of too many failed starts in a row."""
     settings, database, bus, lease = ground.settings, ground.database, ground.bus, ground.lease
     certificates = ground.certificates
-    prober = Prober(certificates.calling_context() if certificates is not None else None)
+    prober = Prober(
+        certificates.calling_context() if certificates is not None else None, settings.http
+    )
     factory, holdings = plugins.spawners, Holdings()
     # Counted when somebody asks, not at each of thousands of starts.
     metrics.RUNNING_SERVERS.set_function(lambda: holdings.count(State.READY))

@@ -33,7 +33,7 @@ from perijove.web.pages.environment import (
     build_environment,
     build_error_environment,
 )
-from perijove.web.pages.errors import ErrorPages
+from perijove.web.pages.errors import ErrorPages, error_context
 from perijove.web.problems import Problems
 from perijove.web.rates import RateLimiter
 from perijove.web.rooms import Rooms
@@ -107,7 +107,11 @@ def make_rooms(
         reconciler=servers.reconciler,
         callers=Callers(people.tokens, people.sessions, people.grants, jar),
         jar=jar,
-        xsrf=Xsrf(jar),
+        xsrf=Xsrf(
+            jar,
+            settings.security.xsrf_anonymous_networks,
+            settings.security.xsrf_anonymous_headers,
+        ),
         rates=RateLimiter(settings.api.rate_limit_per_s, settings.api.rate_burst),
         views=Views(ground.addresses, network.hub_prefix, _live_state(plugins.spawners)),
         templates=templates,
@@ -135,7 +139,7 @@ def make_application(
     """The application, with the plug-ins' own handlers beside the hub's."""
     settings = rooms.settings
     network, prefix = settings.network, settings.network.hub_prefix
-    pages = ErrorPages(rooms.error_templates, rooms.static, _error_context(rooms))
+    pages = ErrorPages(rooms.error_templates, rooms.static, error_context(rooms))
     handlers = HandlerFactory(rooms, plugins.context, loaded, audit)
     plugins.context.handler_for = handlers.handler_for
     rooms.handler_for = handlers.handler_for
@@ -148,31 +152,10 @@ def make_application(
         make_call=lambda request, params: Call(request, params, rooms),
         outside=home.outside,
         cors=Cors(settings.api.allowed_origins),
-        page_headers=page_headers(prefix, dict(settings.pages.headers), api_only=api_only),
+        page_headers=page_headers(settings.pages, network),
         forwarded=Forwarded(frozenset(network.trusted_downstream_ips) | LOOPBACK),
         guests=handlers.guests(f"{prefix}api/" if api_only else prefix, relay),
     )
-
-
-def _error_context(rooms: Rooms) -> dict[str, Any]:
-    """The variables of error pages, which must not need anything else."""
-    prefix = rooms.settings.network.hub_prefix
-    variables = rooms.settings.pages.template_vars
-    return {
-        "base_url": prefix,
-        "prefix": rooms.settings.network.base_url,
-        "user": None,
-        "login_url": rooms.authenticator.login_url(prefix),
-        "login_service": rooms.authenticator.rules.login_service,
-        "logout_url": rooms.authenticator.logout_url(prefix),
-        "services": [],
-        "parsed_scopes": {},
-        "expanded_scopes": frozenset(),
-        "xsrf": "",
-        "xsrf_token": "",
-        "no_spawner_check": True,
-        **{name: value for name, value in variables.items() if not callable(value)},
-    }
 
 
 def _info(loaded: LoadedConfig) -> dict[str, Any]:

@@ -30,15 +30,14 @@ from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 from perijove.telemetry.log import RequestLine, log_request
-from perijove.web.asgi import Guest, page_headers
+from perijove.web.asgi import PLUGIN_COOKIES, Guest, page_headers
 from perijove.web.pages.environment import STATIC
-from perijove.web.pages.errors import ErrorPages
+from perijove.web.pages.errors import ErrorPages, error_context
 from perijove.web.rooms import Rooms
 
 HANDLER_KEY = "perijove.handler"
 """Where a request's scope keeps the handler object that stands for it."""
 
-COOKIES_KEY = "perijove.cookies"
 """Where it keeps ``Set-Cookie`` values that a plug-in set on that object."""
 
 
@@ -63,7 +62,7 @@ class HandlerFactory:
         address = context.address
         self._prefix = address.hub_prefix
         self._context = context
-        shared = _shared_values(rooms, context)
+        shared = error_context(rooms)
         self._application = Application()
         # The very dict of ``user.settings``: plug-ins change it here and read it there.
         self._application.settings = context.settings
@@ -81,7 +80,7 @@ class HandlerFactory:
         context.settings["eventlog"] = eventlog
         if isinstance(loaded.hub, JupyterHub):
             loaded.hub.attach(services)
-        self._specs = [*self._of_authenticator(services), *self._of_others(services.app)]
+        self._specs = [*self._of_authenticator(services), *self._of_others(rooms)]
         self._application.add_handlers(".*$", [self._rule(spec) for spec in self._specs])
 
     # -- handlers of their own paths ----------------------------------------------------
@@ -94,9 +93,9 @@ class HandlerFactory:
         return [spec for spec in found if tuple(spec[:2]) != ("/login", LoginHandler)]
 
     @staticmethod
-    def _of_others(app: Any) -> list[tuple[Any, ...]]:
+    def _of_others(rooms: Rooms) -> list[tuple[Any, ...]]:
         return [
-            *getattr(app, "extra_handlers", []),
+            *rooms.settings.pages.extra_handlers,
             *pages.default_handlers,
             *api.default_handlers,
         ]
@@ -172,7 +171,7 @@ class StandIn(BaseHandler):
         """Set a cookie on the hub's answer."""
         super().set_cookie(name, value, *args, **kwargs)
         connection: Any = self.request.connection
-        connection.scope[COOKIES_KEY] = [
+        connection.scope[PLUGIN_COOKIES] = [
             morsel.OutputString() for morsel in self._new_cookie.values()
         ]
 
@@ -189,26 +188,6 @@ class StandIn(BaseHandler):
         self._jupyterhub_user = user
 
 
-def _shared_values(rooms: Rooms, context: HubContext) -> dict[str, Any]:
-    """The variables of pages that are rendered without asking anybody."""
-    prefix = context.address.hub_prefix
-    return {
-        "base_url": prefix,
-        "prefix": context.address.base_url,
-        "user": None,
-        "login_url": rooms.authenticator.login_url(prefix),
-        "login_service": rooms.authenticator.rules.login_service,
-        "logout_url": rooms.authenticator.logout_url(prefix),
-        "services": [],
-        "parsed_scopes": {},
-        "expanded_scopes": frozenset(),
-        "xsrf": "",
-        "xsrf_token": "",
-        "no_spawner_check": True,
-        **{k: v for k, v in rooms.settings.pages.template_vars.items() if not callable(v)},
-    }
-
-
 def _settings(rooms: Rooms, context: HubContext, services: HandlerServices) -> dict[str, Any]:
     """The settings that plug-ins look for in ``handler.settings`` and ``user.settings``."""
     prefix, address, wanted = context.address.hub_prefix, context.address, rooms.settings
@@ -219,9 +198,7 @@ def _settings(rooms: Rooms, context: HubContext, services: HandlerServices) -> d
         "log": context.log,
         "log_function": _log,
         "db": context.db,
-        "headers": page_headers(
-            prefix, dict(wanted.pages.headers), api_only=wanted.network.api_only
-        ),
+        "headers": page_headers(wanted.pages, wanted.network),
         "base_url": address.base_url,
         "hub_prefix": prefix,
         "hub": context.hub,

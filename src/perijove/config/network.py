@@ -38,9 +38,6 @@ def build_network(hub: JupyterHub) -> NetworkSettings:
     route = _route_of_hub(hub, domain)
     return NetworkSettings(
         bind_url=hub.bind_url,
-        bind_host=public.host,
-        bind_port=public.port,
-        bind_socket=public.socket,
         base_url=hub.base_url,
         hub_prefix=hub.hub_prefix,
         hub_bind_url=private.url,

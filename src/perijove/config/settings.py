@@ -15,7 +15,9 @@ from traitlets.config import Configurable
 from perijove.access.catalogue import CATALOGUE
 from perijove.access.errors import AccessError
 from perijove.access.roles import plan_roles
+from perijove.config.http_client import build_http_client
 from perijove.config.hub import JupyterHub, level_number
+from perijove.config.ineffective import ineffective_options
 from perijove.config.internal_tls import build_internal_tls
 from perijove.config.network import build_network
 from perijove.config.secrets import COOKIE_SECRET_VARIABLE, load_cookie_secret, read_crypt_keys
@@ -32,7 +34,6 @@ from perijove.domain.settings import (
     ApiSettings,
     DatabaseSettings,
     GroupSpec,
-    HttpClientSettings,
     InvalidNames,
     LimitSettings,
     LogSettings,
@@ -53,7 +54,7 @@ DATABASES = ("sqlite", "postgresql")
 
 _NOT_NEGATIVE = (
     *("active_server_limit", "concurrent_spawn_limit", "token_expires_in_max_seconds"),
-    *("activity_resolution", "last_activity_interval", "active_user_window"),
+    *("activity_resolution", "last_activity_interval"),
     *(
         "api_rate_limit",
         "service_check_interval",
@@ -77,7 +78,7 @@ def build_settings(
     """
     given = os.environ if environment is None else environment
     _check_numbers(hub)
-    remarks = _remarks_on_tornado(hub)
+    remarks = [*ineffective_options(hub), *_remarks_on_tornado(hub)]
     network = build_network(hub)
     return Settings(
         network=network,
@@ -88,7 +89,6 @@ def build_settings(
         activity=ActivitySettings(
             resolution_s=hub.activity_resolution,
             update_interval_s=hub.last_activity_interval,
-            active_user_window_s=hub.active_user_window,
         ),
         roles=_build_roles(hub, remarks),
         services=_build_services(hub),
@@ -99,9 +99,8 @@ def build_settings(
             rate_burst=hub.api_rate_burst,
         ),
         processes=ProcessSettings(pid_file=hub.pid_file, cleanup_proxy=hub.cleanup_proxy),
-        logs=build_logs(hub),
         metrics=_build_metrics(hub),
-        http=_build_http(hub),
+        http=build_http_client(_section(JupyterHubHTTPClient, hub)),
         internal_tls=build_internal_tls(hub, network),
         warnings=tuple(remarks),
     )
@@ -154,7 +153,6 @@ def _build_security(
         oauth_token_life_s=hub.oauth_token_expires_in,
         oauth_require_pkce=hub.oauth_require_pkce,
         token_max_life_s=hub.token_expires_in_max_seconds,
-        trust_user_provided_tokens=hub.trust_user_provided_tokens,
         crypt_keys=read_crypt_keys(keeper.keys),
         authenticate_prometheus=hub.authenticate_prometheus,
         admin_access=hub.admin_access,
@@ -311,14 +309,6 @@ def _build_metrics(hub: JupyterHub) -> MetricSettings:
         event_loop=collector.event_loop_interval_enabled,
         event_loop_resolution_s=collector.event_loop_interval_resolution,
         event_loop_log_threshold_s=collector.event_loop_interval_log_threshold,
-    )
-
-
-def _build_http(hub: JupyterHub) -> HttpClientSettings:
-    client = _section(JupyterHubHTTPClient, hub)
-    return HttpClientSettings(
-        connector_options=dict(client.connector_options),
-        session_options=dict(client.session_options),
     )
 
 

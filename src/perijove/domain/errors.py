@@ -3,6 +3,7 @@
     PerijoveError
     ├── CallerError            the request cannot be granted as it stands
     │   ├── InvalidInput         malformed or impossible
+    │   │   └── TooLarge           more bytes than the hub takes
     │   ├── NotAuthenticated     no valid credentials
     │   ├── Forbidden            not allowed
     │   ├── NotFound             missing, or not visible to the caller
@@ -38,6 +39,13 @@ class CallerError(PerijoveError):
 
 class InvalidInput(CallerError):
     """Malformed or impossible input; the message says what would be right."""
+
+
+class TooLarge(InvalidInput):
+    """The request has a longer body than the hub takes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request is larger than {limit_bytes} bytes")
 
 
 class NotAuthenticated(CallerError):

@@ -14,8 +14,6 @@ class Topic(StrEnum):
 
     SERVER = "server"
     """A server moved, or has a new event; ``key`` is its id."""
-    WORK = "work"
-    """A server waits to be claimed; ``key`` is its id."""
     REMOVED = "removed"
     """A server is gone for good; ``key`` is the JSON list of its user's name and its own."""
     WISH = "wish"
@@ -23,8 +21,6 @@ class Topic(StrEnum):
     CREDENTIALS = "credentials"
     """Tokens, roles, groups or shares changed; ``key`` is ``user:ID``,
     ``service:ID``, ``session:ID``, ``token:ID``, ``members`` (of some group) or ``*``."""
-    ROUTES = "routes"
-    """The wanted routes changed."""
     RELAY = "relay"
     """A part of a request, or of its answer, for one replica; see ``compat/relay.py``."""
 

@@ -4,6 +4,7 @@
 an old owner cannot write. The legal moves stand in ``servers.lifecycle``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -43,12 +44,16 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the last start failed, in the words that people are shown."""
+    """Why the last start failed, in the words that people are shown.
+
+    ``headers`` go with the answer to whoever waits, such as ``Retry-After``.
+    """
 
     message: str
     html_message: str = ""
     reason: str = ""
     status: int = 500
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The stored form."""
@@ -57,6 +62,7 @@ class Failure:
             "html_message": self.html_message,
             "reason": self.reason,
             "status": self.status,
+            "headers": dict(self.headers),
         }
 
     @classmethod

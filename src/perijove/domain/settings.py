@@ -22,17 +22,13 @@ NamedServerLimit = int | Callable[[Any], Any]
 class NetworkSettings:
     """Who listens where, and how the parts reach one another.
 
-    Public side: the proxy listens at ``bind_host`` and ``bind_port``, or at
-    ``bind_socket`` when that is not empty; ``bind_url`` says the same in one
-    string. An empty host means all interfaces. Private side: the hub listens at
-    ``hub_host`` and ``hub_port``, or at ``hub_socket``; proxy, servers and
-    services reach it at ``hub_connect_url``, which ends with ``hub_prefix``.
+    Public side: the proxy listens at ``bind_url``. Private side: the hub listens
+    at ``hub_host`` and ``hub_port``, or at ``hub_socket``; proxy, servers and
+    services reach it at ``hub_connect_url``, which ends with ``hub_prefix``. An
+    empty host means all interfaces.
     """
 
     bind_url: str
-    bind_host: str
-    bind_port: int
-    bind_socket: str
     base_url: str
     hub_prefix: str
     hub_bind_url: str
@@ -86,18 +82,11 @@ class NetworkSettings:
 
     def host_of_user(self, name: str) -> str:
         """``scheme://host[:port]`` of a user's own host; empty without subdomains."""
-        return self._subdomain(name, "user")
-
-    def host_of_service(self, name: str) -> str:
-        """``scheme://host[:port]`` of a service's own host; empty without subdomains."""
-        return self._subdomain(name, "service")
-
-    def _subdomain(self, name: str, kind: str) -> str:
         if not self.subdomain_host:
             return ""
         parts = urlsplit(self.subdomain_host)
         port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{self.subdomain_hook(name, self.domain, kind)}{port}"
+        return f"{parts.scheme}://{self.subdomain_hook(name, self.domain, 'user')}{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +136,6 @@ class SecuritySettings:
     oauth_token_life_s: int = 14 * 86400
     oauth_require_pkce: bool = False
     token_max_life_s: int = 0
-    trust_user_provided_tokens: bool = False
     crypt_keys: tuple[bytes, ...] = field(default=(), repr=False)
     authenticate_prometheus: bool = True
     admin_access: bool = False
@@ -199,7 +187,6 @@ class ActivitySettings:
 
     resolution_s: float = 30.0
     update_interval_s: float = 300.0
-    active_user_window_s: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +361,6 @@ class Settings:
     pages: PageSettings
     api: ApiSettings
     processes: ProcessSettings
-    logs: LogSettings
     metrics: MetricSettings
     http: HttpClientSettings
     internal_tls: InternalTlsSettings | None = None

@@ -93,11 +93,3 @@ class ClientOwner:
     server: tuple[str, str] | None = None
     service: str | None = None
     no_confirm: bool = False
-
-    @property
-    def access_scope(self) -> str:
-        """The scope that opens it."""
-        if self.server is not None:
-            user, name = self.server
-            return f"access:servers!server={user}/{name}"
-        return f"access:services!service={self.service}"

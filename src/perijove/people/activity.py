@@ -83,10 +83,6 @@ class Activity:
         """A person did something (now)."""
         self._note((Kind.USER, user_id), when)
 
-    def note_server(self, server_id: int, when: datetime | None = None) -> None:
-        """A server was used (now)."""
-        self._note((Kind.SERVER, server_id), when)
-
     def note_token(self, token_id: int, when: datetime | None = None) -> None:
         """A token was used (now)."""
         self._note((Kind.TOKEN, token_id), when)

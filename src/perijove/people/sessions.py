@@ -167,15 +167,5 @@ class Sessions:
         if signed_in.imported:
             self._tell(f"user:{user.id}")
 
-    async def close_all(self, user: User) -> None:
-        """End every sign-in of a person, on all their machines."""
-
-        def end(connection: Connection) -> None:
-            session_store.remove_of_user(connection, user.id)
-            user_store.change(connection, user.id, cookie_id=new_token())
-
-        await self._database.write(end)
-        self._tell(f"user:{user.id}")
-
     def _tell(self, key: str) -> None:
         self._bus.publish(Message(Topic.CREDENTIALS, key))

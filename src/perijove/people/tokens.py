@@ -130,10 +130,6 @@ class Tokens:
 
         return await self._database.write(adopt)
 
-    def note_use(self, bearer: Bearer) -> None:
-        """The token was used: activity of it and of the person behind it."""
-        self._activity.note_bearer(bearer)
-
     # -- list ---------------------------------------------------------------
     async def list_of(self, user: User) -> list[TokenDetail]:
         """A person's tokens that are not expired, least recently used first."""

@@ -237,7 +237,8 @@ class ProxyAdapter:
     """The proxy, as the hub's rooms use it."""
 
     def __init__(self, kind: type[Proxy], context: HubContext, options: Mapping[str, Any]) -> None:
-        """Make it. ``options``: ``public_url``, ``host_routing``, ``ssl_cert``, ``ssl_key``.
+        """Make it. ``options``: ``public_url``, ``host_routing``, ``ssl_cert``, ``ssl_key`` and
+        ``http``.
 
         Raises ConfigError when its configuration cannot be used.
         """

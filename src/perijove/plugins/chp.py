@@ -275,7 +275,7 @@ class ConfigurableHTTPProxy(Proxy):
     # -- routes ------------------------------------------------------------------------
     def _routes_api(self) -> RouteApi:
         if self._api is None:
-            self._api = RouteApi(self._ssl_context)
+            self._api = RouteApi(self._ssl_context, self.http)
         self._api.configure(self.api_url, self.auth_token, self.semaphore)
         return self._api
 

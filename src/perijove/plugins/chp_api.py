@@ -4,12 +4,14 @@ import asyncio
 import json
 import ssl
 import time
+from inspect import signature
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
 
+from perijove.domain.settings import HttpClientSettings
 from perijove.kit.aio import backoff_delays
 from perijove.kit.urls import unix_socket_of
 
@@ -24,8 +26,13 @@ class ProxyRefused(RuntimeError):
 class RouteApi:
     """The routes of one proxy. ``configure`` may be called again at any time."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext | None = None,
+        http: HttpClientSettings = HttpClientSettings(),  # noqa: B008 - frozen
+    ) -> None:
         self._ssl = ssl_context
+        self._http = http
         self._session: aiohttp.ClientSession | None = None
         self._socket: str | None = None
         self._url = ""
@@ -48,13 +55,18 @@ class RouteApi:
             await self.close()
         if self._session is None:
             self._socket = path
-            connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-            )
+            timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+            options = {"timeout": timeout, **self._http.session_options}
+            self._session = aiohttp.ClientSession(connector=self._connector(path), **options)
         return self._session
+
+    def _connector(self, path: str | None) -> aiohttp.BaseConnector:
+        options = self._http.connector_options
+        if not path:
+            return aiohttp.TCPConnector(**options)
+        # A socket has no host to look up: what is about that does not apply.
+        known = signature(aiohttp.UnixConnector).parameters
+        return aiohttp.UnixConnector(path, **{k: v for k, v in options.items() if k in known})
 
     def _address(self, path: str) -> URL:
         # Paths are percent-encoded already and must arrive as they are.

@@ -13,6 +13,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, TraitError, Unicode, validate
 from traitlets.config import LoggingConfigurable
 
+from perijove.domain.settings import HttpClientSettings
 from perijove.kit.aio import maybe_await
 
 TARGET_SCHEMES = frozenset({"http", "https", "unix", "http+unix", "unix+http"})
@@ -37,6 +38,7 @@ class Proxy(LoggingConfigurable):
     hub_has_pages = Bool(True)
     ssl_key = Unicode("")
     ssl_cert = Unicode("")
+    http = AnyTrait(HttpClientSettings())
 
     on_restart: Callable[[], Awaitable[Any]] | None = None
     """Restores all routes after the proxy came back without them. Set by the hub."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from perijove.domain.errors import StartFailed
+from perijove.domain.settings import HttpClientSettings
 from perijove.kit.aio import backoff_delays
 
 log = logging.getLogger("perijove.probe")
@@ -37,14 +38,21 @@ class Answer:
 class Prober:
     """Asks servers for a sign of life. Any status below 500 is one."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        ssl_context: ssl.SSLContext | None = None,
+        http: HttpClientSettings = HttpClientSettings(),  # noqa: B008 - frozen
+    ) -> None:
         self._ssl_context = ssl_context
+        self._http = http
         self._session: aiohttp.ClientSession | None = None
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, force_close=True)
-            self._session = aiohttp.ClientSession(connector=connector)
+            options = {"limit": 0, "force_close": True, **self._http.connector_options}
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(**options), **self._http.session_options
+            )
         return self._session
 
     @staticmethod

@@ -8,7 +8,6 @@ replica holds the server, and announced on the bus when another does.
 import asyncio
 import logging
 import random
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from perijove.domain.servers import Server, State
 from perijove.domain.settings import LimitSettings, ServerSettings
 from perijove.domain.users import User
 from perijove.servers.holdings import Holding, Holdings
+from perijove.servers.names import check_server_name, is_valid
 from perijove.servers.runner import Runner
 from perijove.store import events as event_rows
 from perijove.store import servers as server_rows
@@ -30,21 +30,11 @@ from perijove.work.bus import Bus
 
 log = logging.getLogger("perijove.servers")
 
-SERVER_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}(?<!-)\Z")
 KEEP: Any = object()
 """Stands for "as stored" where None has a meaning of its own."""
 POLL_S = 0.5
 CLEANUP_S = 10.0
 """How long a start waits for the end of a server that just died."""
-
-
-def check_server_name(name: str) -> None:
-    """Raises InvalidInput for a name that a new named server may not have."""
-    if not SERVER_NAME.match(name) or "--" in name:
-        raise InvalidInput(
-            f"Invalid server name {name!r}: use at most 30 lower-case letters, digits and "
-            "single hyphens, beginning with a letter and not ending with a hyphen"
-        )
 
 
 class Commands:
@@ -113,6 +103,7 @@ class Commands:
         server = server_rows.find(connection, user.name, name)
         if server is None:
             server = self._create(connection, user, name, wanted.display_name, wanted.named_limit)
+        self._check_name(server)
         if server.pending == "spawn":
             return server, False
         _check_startable(server)
@@ -139,6 +130,15 @@ class Commands:
         event_rows.append(connection, server.id, [first])
         server_rows.touch_owner(connection, server.user_id)
         return queued, True
+
+    def _check_name(self, server: Server) -> None:
+        """Names from before the present rule may be forbidden to start."""
+        rule = self._settings.allow_existing_invalid_named_servers
+        if rule != "allow-start" and server.name and not is_valid(server.name):
+            raise InvalidInput(
+                f"{server.full_name} cannot be started: its name is not valid any more. "
+                "Rename or delete it"
+            )
 
     async def _notice_death(self, user: str, name: str) -> None:
         """A server that died a moment ago can be started at once."""
@@ -205,6 +205,7 @@ class Commands:
                 reason=failure.reason,
                 status=failure.status,
                 shown_html=failure.html_message,
+                headers=failure.headers,
             )
         return server
 

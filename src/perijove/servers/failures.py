@@ -33,11 +33,11 @@ log = logging.getLogger("perijove.servers")
 def failure_of(error: Exception, user: str) -> Failure:
     """What people are told of an error in a start."""
     if isinstance(error, Refusal):
-        return Failure(error.shown, error.shown_html, error.reason, error.status)
+        return Failure(error.shown, error.shown_html, error.reason, error.status, error.headers)
     if isinstance(error, PluginError):
         return Failure(error.shown or error.detail, error.shown_html)
     if isinstance(error, StartFailed):
-        return Failure(error.message, error.shown_html, error.reason, error.status)
+        return Failure(error.message, error.shown_html, error.reason, error.status, error.headers)
     if isinstance(error, StoreUnavailable):
         return Failure("The hub's database cannot be used now", status=503)
     if isinstance(error, PerijoveError):

@@ -125,6 +125,12 @@ def by_ids(connection: Connection, server_ids: Sequence[int]) -> list[Server]:
     return [from_row(row) for row in _BY_IDS.all(connection, server_ids=server_ids)]
 
 
+def named(connection: Connection) -> list[Server]:
+    """Every server that has a name, oldest first."""
+    statement = _SELECT.where(servers.c.name != "").order_by(servers.c.id)
+    return [from_row(row) for row in connection.execute(statement)]
+
+
 def active(connection: Connection) -> list[Server]:
     """Every server that is not stopped."""
     return [from_row(row) for row in _ACTIVE.all(connection)]

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from perijove import INTERFACE_VERSION
 from perijove.domain.errors import MethodNotAllowed, NotFound
+from perijove.domain.settings import NetworkSettings, PageSettings
 from perijove.telemetry import metrics
 from perijove.telemetry.log import RequestLine, log_request
 from perijove.web.call import CALLER_NAME
@@ -203,14 +204,15 @@ OPENER_POLICY = "noopener-allow-popups"
 """A page that opened the hub's in a window gets no hold of it, even from the same origin."""
 
 
-def page_headers(
-    hub_prefix: str, extra: dict[str, str], *, api_only: bool = False
-) -> dict[str, str]:
-    """The headers of every page; ``extra`` are the operator's and win.
+def page_headers(pages: PageSettings, network: NetworkSettings) -> dict[str, str]:
+    """The headers of every page; the operator's win.
 
-    ``api_only``: browsers are told of no address to report to, since there is none.
+    A hub without pages takes no reports of breaches, so browsers are told of no
+    address for them unless the operator names one.
     """
-    report = "" if api_only else f"; report-uri {hub_prefix}security/csp-report"
+    own = "" if network.api_only else f"{network.hub_prefix}security/csp-report"
+    report_to = pages.csp_report_uri or own
+    report = f"; report-uri {report_to}" if report_to else ""
     headers = {
         "x-jupyterhub-version": INTERFACE_VERSION,
         "content-security-policy": f"frame-ancestors 'none'{report}",
@@ -223,7 +225,7 @@ def page_headers(
         "cache-control": "no-store",
         "cross-origin-opener-policy": OPENER_POLICY,
     }
-    headers.update({name.lower(): value for name, value in extra.items()})
+    headers.update({name.lower(): value for name, value in pages.headers.items()})
     return headers
 
 

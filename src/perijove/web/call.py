@@ -10,6 +10,7 @@ import orjson
 from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from perijove.access.catalogue import Kind
 from perijove.access.decide import (
@@ -21,7 +22,7 @@ from perijove.access.decide import (
     row_filter,
 )
 from perijove.access.operations import OPERATIONS
-from perijove.domain.errors import Forbidden, InvalidInput, NotAuthenticated
+from perijove.domain.errors import Forbidden, InvalidInput, NotAuthenticated, TooLarge
 from perijove.domain.tokens import Bearer
 from perijove.web.caller import STRANGER, Caller
 from perijove.web.rooms import Rooms
@@ -48,6 +49,7 @@ class Call:
     rooms: Rooms
     caller: Caller = STRANGER
     _json: Any = field(default=_UNREAD)
+    _form: FormData | None = None
     _query: dict[str, list[str]] | None = None
 
     # -- what was sent ----------------------------------------------------
@@ -89,28 +91,43 @@ class Call:
         return self._json
 
     async def body(self, limit: int) -> bytes:
-        """The whole body, at most ``limit`` bytes. Raises InvalidInput."""
-        chunks, size = [], 0
+        """The whole body. Raises TooLarge beyond ``limit`` bytes, and InvalidInput."""
         try:
-            async for chunk in self.request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise InvalidInput(f"The request is larger than {limit} bytes")
-                chunks.append(chunk)
+            return await self._limited(limit).body()
         except ClientDisconnect:
             raise InvalidInput("The request ended before its body was complete") from None
-        return b"".join(chunks)
+
+    def _limited(self, limit: int) -> Request:
+        """The request once more, which raises TooLarge when its body goes beyond ``limit``."""
+        length = self.request.headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > limit:
+            raise TooLarge(limit)
+        left = limit
+
+        async def receive() -> Message:
+            nonlocal left
+            message = await self.request.receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise TooLarge(limit)
+            return message
+
+        return Request(self.request.scope, receive)
 
     async def form(self) -> FormData:
-        """The submitted form. Raises InvalidInput when it is malformed."""
+        """The submitted form. Raises InvalidInput when it is malformed, TooLarge."""
+        if self._form is None:
+            self._form = await self._read_form()
+        return self._form
+
+    async def _read_form(self) -> FormData:
         kind = self.request.headers.get("content-type", "")
         if kind.startswith("multipart/form-data") and "boundary=" not in kind:
             raise InvalidInput("The form is malformed: its parts have no boundary")
-        length = self.request.headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > MAX_FORM_BYTES:
-            raise InvalidInput(f"The form is larger than {MAX_FORM_BYTES} bytes")
         try:
-            return await self.request.form()
+            return await self._limited(MAX_FORM_BYTES).form()
+        except TooLarge:
+            raise
         except Exception as error:
             raise InvalidInput(f"The form is malformed: {error}") from None
 

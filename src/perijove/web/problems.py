@@ -21,6 +21,7 @@ log = logging.getLogger("perijove.web")
 
 STATUS: dict[type[Exception], int] = {
     errors.InvalidInput: 400,
+    errors.TooLarge: 413,
     errors.NotAuthenticated: 403,
     errors.Forbidden: 403,
     errors.NotFound: 404,

@@ -115,7 +115,7 @@ class Listener:
         return sock
 
     async def close(self) -> None:
-        """Stop listening; open answers get a moment to end."""
+        """Stop listening, if it began; open answers get a moment to end."""
         self._server.should_exit = True
         if self._task is not None:
             await self._task

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import hmac
 import ipaddress
-import os
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -26,25 +25,24 @@ ANONYMOUS_AGE_S = 3600
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def _networks() -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    text = os.environ.get("JUPYTERHUB_XSRF_ANONYMOUS_IP_CIDRS", "")
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(";") if part.strip())
-
-
-def _id_headers() -> tuple[str, ...]:
-    text = os.environ.get("JUPYTERHUB_XSRF_ANONYMOUS_ID_HEADERS", "User-Agent")
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 @dataclass(frozen=True)
 class Xsrf:
-    """Makes, sets and checks the token."""
+    """Makes, sets and checks the token.
+
+    Strangers are told apart by their address, or its network among ``networks``
+    (CIDR), and by ``id_headers``.
+    """
 
     jar: CookieJar
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(
-        default_factory=_networks
+    networks: tuple[str, ...] = ()
+    id_headers: tuple[str, ...] = ("User-Agent",)
+    _parsed: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(
+        init=False, repr=False
     )
-    id_headers: tuple[str, ...] = field(default_factory=_id_headers)
+
+    def __post_init__(self) -> None:
+        parsed = tuple(ipaddress.ip_network(network) for network in self.networks)
+        object.__setattr__(self, "_parsed", parsed)
 
     def identity(self, request: Request, session_id: str | None, cookie_id: str | None) -> str:
         """Whom the token is bound to: the sign-in, or for strangers their address and browser."""
@@ -62,7 +60,7 @@ class Xsrf:
             address = ipaddress.ip_address(host)
         except ValueError:
             return host
-        for network in self.networks:
+        for network in self._parsed:
             if address in network:
                 return str(network)
         return host

@@ -10,16 +10,12 @@ from perijove.access.decide import Allowed, Grant, Target, decide
 from perijove.access.expand import expand
 from perijove.access.fields import (
     GROUP_FIELDS,
-    SERVER_FIELDS,
     SERVICE_FIELDS,
-    TOKEN_FIELDS,
     USER_FIELDS,
     needs_groups_for_fields,
     readable_group_fields,
-    readable_server_fields,
     readable_servers,
     readable_service_fields,
-    readable_token_fields,
     readable_user_fields,
 )
 from perijove.access.grammar import ALL
@@ -79,22 +75,6 @@ def test_servers_of_a_user_are_readable_one_by_one(held, servers):
 @pytest.mark.parametrize(
     ("held", "fields"),
     [
-        (("read:servers",), SERVER_FIELDS),
-        (("admin:server_state",), set()),
-        (("read:servers", "admin:server_state!server=ada/lab"), SERVER_FIELDS | {"state"}),
-        (("read:servers", "admin:server_state!server=ada/"), SERVER_FIELDS),
-        (("admin:servers!user=ada",), SERVER_FIELDS | {"state"}),
-        (("read:servers!server=ada/",), set()),
-    ],
-)
-def test_state_of_a_server_takes_its_own_scope(held, fields):
-    target = Target.of_server("ada", "lab")
-    assert readable_server_fields(grant(*held), target) == fields
-
-
-@pytest.mark.parametrize(
-    ("held", "fields"),
-    [
         ("read:groups:name", NAME),
         ("read:groups", NAME | {"users", "properties"}),
         ("read:roles:groups", NAME | {"roles"}),
@@ -119,15 +99,6 @@ def test_fields_of_a_group(held, fields):
 )
 def test_fields_of_a_service(held, fields):
     assert readable_service_fields(grant(held), Target.of_service("grader")) == fields
-
-
-def test_secret_of_a_token_is_in_the_answer_that_makes_it_only():
-    held = grant("tokens!user=ada")
-    assert "token" not in readable_token_fields(held, ADA)
-    assert readable_token_fields(held, ADA, created=True) == TOKEN_FIELDS | {"token"}
-    assert readable_token_fields(grant("read:tokens"), ADA) == TOKEN_FIELDS
-    assert not readable_token_fields(grant("read:tokens"), ADA, created=True)
-    assert not readable_token_fields(grant("read:tokens!user=bob"), ADA)
 
 
 def test_groups_of_listed_users_are_looked_up_only_when_they_matter():

@@ -19,7 +19,6 @@ from perijove.access.tokens import (
     scopes_for_server,
     scopes_granted_to_client,
     scopes_of_token,
-    visitor_scopes,
     wanted_by_token,
     with_identity,
 )
@@ -39,11 +38,6 @@ def test_identity_and_access_scopes():
     assert identify_scopes(CULLER) == {"read:services:name!service=culler"}
     assert access_scopes(LAB) == {"access:servers!server=ada/lab"}
     assert access_scopes(GRADER) == {"access:services!service=grader"}
-    assert visitor_scopes(DEFAULT_SERVER) == (
-        "access:servers!server=ada/",
-        "access:servers!user=ada",
-    )
-    assert visitor_scopes(GRADER) == ("access:services", "access:services!service=grader")
 
 
 def test_any_credential_may_ask_whose_it_is():

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from traitlets import TraitError
 
+from perijove.config.addresses import parse_address
 from perijove.config.network import build_network, check_extra_routes, remarks_on_route
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import NetworkSettings
@@ -59,13 +60,13 @@ def test_given_parts_win_over_the_url_and_leave_the_rest_of_it(
     [("http://0.0.0.0:18190", "0.0.0.0"), ("http://:18190", ""), ("http://[::]:18190", "::")],
 )
 def test_a_wildcard_address_stays_one(make_hub: Any, url: str, host: str) -> None:
-    settings = network(make_hub, bind_url=url)
-    assert (settings.bind_host, settings.bind_port) == (host, 18190)
+    address = parse_address(network(make_hub, bind_url=url).bind_url)
+    assert (address.host, address.port) == (host, 18190)
 
 
 def test_a_public_socket_has_no_port(make_hub: Any) -> None:
-    settings = network(make_hub, bind_url="http+unix://%2Fsrv%2Fx.sock")
-    assert (settings.bind_socket, settings.bind_port) == ("/srv/x.sock", 0)
+    address = parse_address(network(make_hub, bind_url="http+unix://%2Fsrv%2Fx.sock").bind_url)
+    assert (address.socket, address.port) == ("/srv/x.sock", 0)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_subdomains_give_everybody_a_host(make_hub: Any) -> None:
     assert settings.public_url == "https://hub.example:90/x/"
     assert settings.hub_routespec == "/"
     assert settings.host_of_user("ada") == "https://ada.hub.example:90"
-    assert settings.host_of_service("svc") == "https://svc--service.hub.example:90"
+
     assert settings.public_host == "https://hub.example:90"
 
 

@@ -4,9 +4,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from perijove.config.settings import build_settings
+from perijove.config.ineffective import INEFFECTIVE
+from perijove.config.settings import build_logs, build_settings
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import Settings
 
@@ -25,7 +27,6 @@ def test_the_defaults_are_settings_without_remarks(make_hub: Any) -> None:
 
 CARRIED: list[tuple[str, Any, str, Any]] = [
     ("active_server_limit", 3, "limits.active_server_limit", 3),
-    ("active_user_window", 9, "activity.active_user_window_s", 9),
     ("activity_resolution", 9, "activity.resolution_s", 9),
     ("admin_access", True, "security.admin_access", True),
     ("allow_existing_invalid_named_servers", "autorename",
@@ -48,17 +49,12 @@ CARRIED: list[tuple[str, Any, str, Any]] = [
     ("db_url", "hub.db", "database.url", "sqlite:///hub.db"),
     ("debug_db", True, "database.echo", True),
     ("default_url", "/hub/x", "pages.default_url", "/hub/x"),
-    ("extra_log_file", "f", "logs.file", "f"),
     ("extra_user_scopes", {"read:metrics"}, "roles.extra_user_scopes", {"read:metrics"}),
     ("implicit_spawn_seconds", 1.5, "servers.implicit_spawn_s", 1.5),
     ("init_spawners_timeout", 0, "servers.init_spawners_timeout_s", 1),
     ("init_spawners_timeout", -1, "servers.init_spawners_timeout_s", 86400),
     ("jinja_environment_options", {"a": 1}, "pages.jinja_options", {"a": 1}),
     ("last_activity_interval", 0, "activity.update_interval_s", 0),
-    ("log_datefmt", "%H", "logs.date_format", "%H"),
-    ("log_format", "%(message)s", "logs.format", "%(message)s"),
-    ("log_level", "WARN", "logs.level", 30),
-    ("logging_config", {"root": {}}, "logs.overrides", {"root": {}}),
     ("logo_file", "/logo.png", "pages.logo_file", "/logo.png"),
     ("named_server_limit_per_user", len, "servers.named_server_limit_per_user", len),
     ("oauth_require_pkce", True, "security.oauth_require_pkce", True),
@@ -82,7 +78,6 @@ CARRIED: list[tuple[str, Any, str, Any]] = [
     ("tornado_settings", {"no_cache_static": True}, "pages.cache_static", False),
     ("tornado_settings", {"csp_report_uri": "/r"}, "pages.csp_report_uri", "/r"),
     ("tornado_settings", {"mine": 1}, "pages.tornado_settings", {"mine": 1}),
-    ("trust_user_provided_tokens", True, "security.trust_user_provided_tokens", True),
     ("trusted_downstream_ips", ["10.0.0.1"], "network.trusted_downstream_ips", ("10.0.0.1",)),
     ("upgrade_db", True, "database.upgrade", True),
     ("use_legacy_stopped_server_status_code", True, "servers.stopped_server_status", 503),
@@ -100,6 +95,22 @@ def test_an_option_arrives_in_its_rooms_settings(
     assert getattr(getattr(found, group), name) == expected
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "name", "expected"),
+    [
+        ("extra_log_file", "f", "file", "f"),
+        ("log_datefmt", "%H", "date_format", "%H"),
+        ("log_format", "%(message)s", "format", "%(message)s"),
+        ("log_level", "WARN", "level", 30),
+        ("logging_config", {"root": {}}, "overrides", {"root": {}}),
+    ],
+)
+def test_an_option_of_the_log_arrives(
+    make_hub: Any, option: str, value: Any, name: str, expected: Any
+) -> None:
+    assert getattr(build_logs(make_hub(**{option: value})), name) == expected
+
+
 def test_the_default_servers_name_counts_only_with_named_servers(
     make_hub: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,13 +126,22 @@ def test_other_sections_arrive_too(make_hub: Any) -> None:
         make_hub,
         {
             "PeriodicMetricsCollector": {"active_users_enabled": False},
-            "JupyterHubHTTPClient": {"connector_options": {"limit": 3}},
+            "JupyterHubHTTPClient": {
+                "connector_options": {"limit": 3},
+                "session_options": {"timeout": 5},
+            },
             "CryptKeeper": {"keys": [b"k" * 32]},
         },
     )
     assert not found.metrics.active_users
     assert found.http.connector_options == {"limit": 3}
+    assert found.http.session_options == {"timeout": aiohttp.ClientTimeout(total=5)}
     assert found.security.crypt_keys == (b"k" * 32,)
+
+
+def test_an_option_that_the_http_client_lacks_is_named(make_hub: Any) -> None:
+    with pytest.raises(ConfigError, match=r"connector_options.*limt.*limit"):
+        settings(make_hub, {"JupyterHubHTTPClient": {"connector_options": {"limt": 3}}})
 
 
 def test_keys_for_encryption_come_from_the_environment(
@@ -247,6 +267,14 @@ def test_what_internal_ssl_cannot_use_is_said(
 def test_a_hub_of_https_needs_internal_ssl(make_hub: Any) -> None:
     with pytest.raises(ConfigError, match="HTTPS only with internal_ssl"):
         settings(make_hub, hub_bind_url="https://127.0.0.1:8081")
+
+
+@pytest.mark.parametrize("option", sorted(INEFFECTIVE))
+def test_an_option_without_effect_is_told_when_it_is_set(make_hub: Any, option: str) -> None:
+    default = make_hub().traits()[option].default()
+    value = {bool: True, int: 9}[type(default)]
+    told = settings(make_hub, **{option: value}).warnings
+    assert [line for line in told if f"c.JupyterHub.{option} has no effect" in line]
 
 
 def test_a_misspelt_tornado_setting_is_remarked_on(make_hub: Any) -> None:

@@ -201,7 +201,7 @@ async def test_use_of_a_token_is_activity_of_it_and_its_owner(house: House) -> N
     made = await house.tokens.request(ada, TokenRequest())
     bearer = await house.tokens.resolve(made.secret)
     assert bearer is not None
-    house.tokens.note_use(bearer)
+    house.activity.note_bearer(bearer)
     shown = await house.tokens.get(ada, made.detail.token.public_id)
     assert shown.token.last_activity == house.clock.now()
     assert (await house.users.get("ada")).user.last_activity == house.clock.now()
@@ -214,7 +214,7 @@ async def test_use_of_a_servers_own_token_is_no_activity_of_its_owner(house: Hou
     )
     bearer = await house.tokens.resolve(made.secret)
     assert bearer is not None
-    house.tokens.note_use(bearer)
+    house.activity.note_bearer(bearer)
     assert (await house.users.get("ada")).user.last_activity is None
 
 

@@ -5,9 +5,10 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from aiohttp import web
+from aiohttp import TCPConnector, web
 
 from perijove.domain.errors import PluginError, StartFailed
+from perijove.domain.settings import HttpClientSettings
 from perijove.routes import probe
 from perijove.routes.probe import Prober
 
@@ -20,9 +21,11 @@ class Peer:
         self.asked = 0
         self.url = ""
         self.gate: asyncio.Event | None = None
+        self.headers: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
+        self.headers = dict(request.headers)
         if self.gate is not None:
             await self.gate.wait()
         headers = {"X-JupyterHub-Version": "6.1.1", "Location": "/elsewhere"}
@@ -53,6 +56,18 @@ async def prober(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Prober]:
     yield made
     await made.close()
     await made.close()
+
+
+async def test_the_operators_options_of_the_http_client_count(peer: Peer) -> None:
+    options = HttpClientSettings({"limit": 3, "force_close": False}, {"headers": {"X-By": "hub"}})
+    made = Prober(http=options)
+    answer = await made.ask(peer.url, 5)
+    connector = made._client().connector
+    await made.close()
+    assert answer is not None
+    assert isinstance(connector, TCPConnector)
+    assert (connector.limit, connector.force_close) == (3, False)
+    assert peer.headers["X-By"] == "hub"
 
 
 def answering(*answers: int | Exception | None) -> Callable[[], Awaitable[int | None]]:

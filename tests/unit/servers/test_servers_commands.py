@@ -10,7 +10,7 @@ from servers_house import House, Replica
 from perijove.domain.errors import Conflict, InvalidInput, NotFound, PluginError, TooMany
 from perijove.domain.servers import State
 from perijove.domain.settings import LimitSettings, ServerSettings
-from perijove.servers.commands import check_server_name
+from perijove.servers.names import check_server_name
 
 
 @pytest.mark.parametrize("name", ["a", "lab", "lab-2", "a1", "x" * 30, "a-b-c"])

@@ -180,12 +180,19 @@ async def test_a_refusal_keeps_its_status_and_words_and_logs_no_traceback(
     hub.world.plans["ada/"] = Plan(
         failure_limit=1,
         start_error=Refusal(
-            "FakeSpawner", "start", "over quota", 400, shown_html="<b>over</b>", reason="quota"
+            "FakeSpawner",
+            "start",
+            "over quota",
+            429,
+            shown_html="<b>over</b>",
+            reason="quota",
+            headers={"Retry-After": "60"},
         ),
     )
     caplog.set_level(logging.INFO)
     error = await failed(hub)
-    assert (error.status, error.reason, error.message) == (400, "quota", "over quota")
+    assert (error.status, error.reason, error.message) == (429, "quota", "over quota")
+    assert error.headers == {"Retry-After": "60"}
     assert error.shown_html == "<b>over</b>"
     assert not [record for record in caplog.records if record.exc_info]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

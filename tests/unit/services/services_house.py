@@ -28,9 +28,6 @@ def network(**values: Any) -> NetworkSettings:
     """Network settings of a small hub."""
     defaults: dict[str, Any] = {
         "bind_url": "http://127.0.0.1:8000",
-        "bind_host": "127.0.0.1",
-        "bind_port": 8000,
-        "bind_socket": "",
         "base_url": "/",
         "hub_prefix": "/hub/",
         "hub_bind_url": "http://127.0.0.1:8081/hub/",

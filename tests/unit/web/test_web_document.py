@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +102,14 @@ async def test_every_documented_operation_has_a_route_that_knows_its_method(
         assert options.status_code == 200, path
         answer = await api.request(method.upper(), url)
         assert answer.status_code not in (405, 500), f"{method} {path}"
+
+
+async def test_breaches_of_the_policy_are_reported_where_the_operator_says(
+    tmp_path: Path,
+) -> None:
+    house = await WebHouse.open(
+        tmp_path, "c.JupyterHub.tornado_settings = {'csp_report_uri': '/reports'}\n"
+    )
+    answer = await house.api().get("/")
+    await house.close()
+    assert "report-uri /reports;" in answer.headers["content-security-policy"]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from perijove.access.operations import OPERATIONS
-from perijove.domain.errors import InvalidInput
+from perijove.domain.errors import InvalidInput, TooLarge
 from perijove.web.api.operations import DECLARED, operation, parse_body, read_body
 from perijove.web.call import MAX_JSON_BYTES, MAX_JSON_DEPTH, Call
 from perijove.wire import requests
@@ -75,8 +75,38 @@ async def test_wide_json_is_not_deep() -> None:
 async def test_a_body_that_is_too_large_is_refused_before_it_is_whole() -> None:
     piece = b"x" * (MAX_JSON_BYTES // 2 + 1)
     made = call(piece, piece, piece, piece)
-    with pytest.raises(InvalidInput, match="larger"):
+    with pytest.raises(TooLarge, match="larger"):
         await made.json()
+
+
+@pytest.mark.parametrize("length", [None, "9", "999"])
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("application/x-www-form-urlencoded", b"a="),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n',
+        ),
+    ],
+)
+async def test_a_form_is_bounded_whether_or_not_it_tells_its_length(
+    monkeypatch: pytest.MonkeyPatch, length: str | None, kind: str, start: bytes
+) -> None:
+    monkeypatch.setattr("perijove.web.call.MAX_FORM_BYTES", 100)
+    made = call(start + b"x" * 40, b"x" * 60)
+    headers = [(b"content-type", kind.encode())]
+    headers += [(b"content-length", length.encode())] if length else []
+    made.request.scope["headers"] = headers
+    with pytest.raises(TooLarge):
+        await made.form()
+
+
+async def test_a_form_is_read_once_and_remembered() -> None:
+    made = call(b"a=1&b", b"=2")
+    made.request.scope["headers"] = [(b"content-type", b"application/x-www-form-urlencoded")]
+    assert dict(await made.form()) == {"a": "1", "b": "2"}
+    assert dict(await made.form()) == {"a": "1", "b": "2"}
 
 
 async def test_a_client_that_leaves_early_is_no_fault_of_ours() -> None:

@@ -33,6 +33,7 @@ async def answer(error: Exception, path: str = "/hub/api/users") -> tuple[Respon
     ("error", "status"),
     [
         (errors.InvalidInput("x"), 400),
+        (errors.TooLarge(9), 413),
         (errors.NotAuthenticated(), 403),
         (errors.Forbidden("x"), 403),
         (errors.NotFound(), 404),

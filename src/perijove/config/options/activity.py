@@ -24,5 +24,8 @@ class ActivityOptions(HasTraits):
 
     active_user_window = Integer(
         1800,
-        help="""Seconds for which a user counts as active after the last activity.""",
+        help="""Accepted, and without effect: nothing is counted by it.
+
+        The metric `active_users` has periods of its own.
+        """,
     ).tag(config=True)

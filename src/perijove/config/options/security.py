@@ -81,7 +81,7 @@ class SecurityOptions(HasTraits):
 
     trust_user_provided_tokens = Bool(
         False,
-        help="""Tokens in this configuration are long and random, so they need no slow hash.""",
+        help="""Accepted, and without effect: no token is hashed slowly, whoever made it.""",
     ).tag(config=True)
 
     authenticate_prometheus = Bool(

@@ -62,7 +62,7 @@ async def refuse_token_request(call: Call) -> Response:
     "Whose login cookie it is",
     auth="token",
     answers={200: models.User},
-    errors=(404,),
+    errors=(404, 413),
     also=("/authorizations/cookie/{cookie_name}",),
     deprecated=True,
 )

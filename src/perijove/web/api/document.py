@@ -39,6 +39,7 @@ _PHRASES = {
     404: "Missing, or not visible to the caller",
     405: "This method does not fit here",
     409: "The state of things forbids it",
+    413: "The body is larger than the hub takes",
     429: "A limit is reached; see Retry-After",
     500: "A plug-in failed, or something that nobody expected",
     503: "The database cannot be reached now",

@@ -5,7 +5,7 @@
 
 Route, check of credentials and OpenAPI document come from that. The scopes stand
 in ``access.operations``. Statuses that follow from the rest need not be declared:
-400 for input, 403, 404 and 429 for credentials, 500 and 503.
+400 and 413 for input, 403, 404 and 429 for credentials, 500 and 503.
 """
 
 import re
@@ -142,6 +142,8 @@ def operation(
     bodies = () if body is None else get_args(body) or (body,)
     also += access.also if access else ()
     implied = _implied_errors(auth, access, (path, *also), bool(bodies or query))
+    if bodies:
+        implied.add(413)
 
     def declare(handler: Handler) -> Handler:
         DECLARED.append(

@@ -16,10 +16,32 @@ from perijove.domain.errors import PluginError, StartFailed
 from perijove.web.call import Call
 from perijove.web.pages.environment import StaticFiles
 from perijove.web.problems import message_of
+from perijove.web.rooms import Rooms
 
 log = logging.getLogger("perijove.web")
 
 _FALLBACK = "<!doctype html><title>{status} {reason}</title><h1>{status} {reason}</h1>"
+
+
+def error_context(rooms: Rooms) -> dict[str, Any]:
+    """The variables of pages that are rendered without asking anybody."""
+    prefix = rooms.settings.network.hub_prefix
+    variables = rooms.settings.pages.template_vars
+    return {
+        "base_url": prefix,
+        "prefix": rooms.settings.network.base_url,
+        "user": None,
+        "login_url": rooms.authenticator.login_url(prefix),
+        "login_service": rooms.authenticator.rules.login_service,
+        "logout_url": rooms.authenticator.logout_url(prefix),
+        "services": [],
+        "parsed_scopes": {},
+        "expanded_scopes": frozenset(),
+        "xsrf": "",
+        "xsrf_token": "",
+        "no_spawner_check": True,
+        **{name: value for name, value in variables.items() if not callable(value)},
+    }
 
 
 def reason_of(status: int) -> str:

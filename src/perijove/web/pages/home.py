@@ -19,7 +19,7 @@ from perijove.domain.tokens import HUB_CLIENT, Token, TokenDetail
 from perijove.domain.users import User
 from perijove.kit.urls import join
 from perijove.oauth import metadata
-from perijove.servers.commands import SERVER_NAME
+from perijove.servers.names import is_valid
 from perijove.telemetry import metrics
 from perijove.web.api.hub import get_metrics
 from perijove.web.api.oauth import show_metadata
@@ -126,7 +126,7 @@ def _unstartable(call: Call, spawners: list[PageSpawner]) -> list[str]:
     """Old names that may be stopped and deleted only."""
     if call.rooms.settings.servers.allow_existing_invalid_named_servers == "allow-start":
         return []
-    return [s.name for s in spawners if s.name and not SERVER_NAME.match(s.name)]
+    return [s.name for s in spawners if s.name and not is_valid(s.name)]
 
 
 @dataclass(frozen=True, slots=True)
