@@ -18,7 +18,6 @@ from harness import missing
 from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import URL, make_url
 
-
 # How long an example takes depends on what else the machine does.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
