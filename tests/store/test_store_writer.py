@@ -164,7 +164,5 @@ async def test_the_version_changes_with_each_commit_and_only_then(file: Database
     assert file.version() not in (before, after)
 
 
-async def test_a_database_that_cannot_tell_has_no_version() -> None:
-    memory = Database("sqlite://")
-    assert memory.version() is None
-    memory.close()
+def test_a_database_that_cannot_tell_has_no_version(database: Database) -> None:
+    assert (database.version() is None) is not database.sqlite

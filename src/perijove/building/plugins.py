@@ -59,8 +59,6 @@ def _context(loaded: LoadedConfig, ground: Ground) -> HubContext:
         # Some plug-ins ask the database while they are made.
         db=DeferredSession(lambda: open_session(ground.database, ground.bus)),
     )
-    # Some authenticators make their tables as soon as they are made themselves.
-    context.db.open_with(lambda: open_session(ground.database, ground.bus))
     if ground.certificates is not None:
         _show_certificates(ground.certificates, loaded.hub, context)
     context.settings.update(ground.settings.pages.tornado_settings)

@@ -4,9 +4,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from perijove.compat import alias
+from perijove.compat.app import JupyterHub
 from perijove.compat.orm.session import open_session
 from perijove.config.check import check_config
-from perijove.config.hub import JupyterHub
 from perijove.store import schema
 from perijove.store.engine import Database
 

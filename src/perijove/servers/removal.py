@@ -63,22 +63,18 @@ class Removals:
 
     async def remove_server(self, server: Server, timeout_s: float) -> bool:
         """Stop and forget a named server; False when that goes on after ``timeout_s``."""
-        marked = await self._mark(server)
-        return marked is None or await self._tasks.finished(self._removing(marked), timeout_s)
-
-    async def _mark(self, server: Server) -> Server | None:
-        """The server, which is to go now; None if it has gone."""
 
         def mark(connection: Connection) -> Server | None:
             server_rows.edit(connection, server.id, removing=True)
             return server_rows.get(connection, server.id)
 
-        return await self._database.write(mark)
+        marked = await self._database.write(mark)
+        return marked is None or await self._tasks.finished(self._removing(marked), timeout_s)
 
-    def _removing(self, server: Server) -> "asyncio.Task[None]":
+    def _removing(self, server: Server, *, with_owner: bool = False) -> "asyncio.Task[None]":
         def waits(connection: Connection) -> bool:
             row = server_rows.get(connection, server.id)
-            return row is not None and row.removing
+            return row is not None and (row.removing or with_owner)
 
         job = f"remove server {server.id}"
         return self._once(
@@ -173,21 +169,11 @@ class Removals:
             await self._authenticator.delete_user(user)
         except PluginError as error:
             log.error("Deleting %r goes on: %s", user.name, error, exc_info=error.__cause__)
-        servers = await self._servers_of(user)
-        for server in servers:
-            await self._forget_for_good(server)
+        # The removal of one of them may be under way already, here or elsewhere.
+        for server in await self._servers_of(user):
+            await self._removing(server, with_owner=True)
         await self._users.remove(user)
-        for server in servers:
-            if not server.name:
-                self._feed.removed(server)
         log.info("Deleted user %r", user.name)
-
-    async def _forget_for_good(self, server: Server) -> None:
-        if not server.name:
-            await self._delete_storage(server)
-        # Somebody may be removing it already: it is one job either way.
-        elif (marked := await self._mark(server)) is not None:
-            await self._removing(marked)
 
     async def _servers_of(self, user: User) -> list[Server]:
         return await self._database.read(lambda c: server_rows.of_user(c, user.id))

@@ -101,7 +101,7 @@ def all_services(connection: Connection) -> list[Service]:
 
 
 def create(connection: Connection, service: Service) -> Service:
-    """A new service, as stored, with its id; the given ``id`` does not count.
+    """A new service, as stored, with its id; the given ``id`` and ``pid`` do not count.
 
     Raises sqlalchemy's IntegrityError when the name is taken.
     """

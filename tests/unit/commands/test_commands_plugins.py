@@ -107,3 +107,26 @@ def test_short_names_of_packages_work_in_the_configuration(
         timeout=60,
     )
     assert done.stdout.strip() == "<class 'fair.Rockets'>", done.stderr
+
+
+def test_a_plugin_that_asks_the_database_while_it_is_made_passes_the_check(tmp_path: Path) -> None:
+    config = tmp_path / "config.py"
+    config.write_text(
+        "from jupyterhub import orm\n"
+        "from jupyterhub.auth import DummyAuthenticator\n"
+        "from sqlalchemy import Column, Integer, inspect\n"
+        "class Own(orm.Base):\n"
+        "    __tablename__ = 'own'\n"
+        "    id = Column(Integer, primary_key=True)\n"
+        "class Counting(DummyAuthenticator):\n"
+        "    def __init__(self, **kwargs):\n"
+        "        super().__init__(**kwargs)\n"
+        "        assert 'own' in inspect(self.db.bind).get_table_names()\n"
+        "        assert self.db.query(orm.User).count() == 0\n"
+        "c.JupyterHub.authenticator_class = Counting\n"
+        "c.Authenticator.allow_all = True\n"
+    )
+    command = [sys.executable, "-m", "perijove", "check-config", "-f", str(config)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["config.py"]

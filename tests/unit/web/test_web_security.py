@@ -187,12 +187,17 @@ COMPARED_FREELY = {
     # What is compared came out of a signed value whose signature was checked.
     "read_token(secret, value) == identifier",
     "xsrf.read_token(secret, value) == wanted",
+    "xsrf.read_token(self.cookie_secret, value) == wanted",
+    # How a PROXY header begins.
+    "first == SIGNATURE[:8]",
+    "head[:12] != SIGNATURE",
 }
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
     found = set()
-    for file in SOURCE.rglob("*.py"):
+    # The test kit's password is the user's name.
+    for file in set(SOURCE.rglob("*.py")) - set(SOURCE.glob("testing/*")):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Compare):
                 continue

@@ -65,9 +65,9 @@ class SecurityOptions(HasTraits):
 
     oauth_require_pkce = Bool(
         False,
-        help="""Refuse OAuth sign-ins without PKCE (RFC 7636).
+        help="""Refuse OAuth sign-ins without an S256 challenge (PKCE, RFC 7636).
 
-        Older clients do not use it.
+        Older clients send none.
         """,
     ).tag(config=True)
 
@@ -81,7 +81,7 @@ class SecurityOptions(HasTraits):
 
     trust_user_provided_tokens = Bool(
         False,
-        help="""Accepted, and without effect: no token is hashed slowly, whoever made it.""",
+        help="""Tokens in this configuration are long and random, so they need no slow hash.""",
     ).tag(config=True)
 
     authenticate_prometheus = Bool(
