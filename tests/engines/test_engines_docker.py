@@ -9,29 +9,21 @@ from harness import MakeHub, free_port, wait_for
 from podman import IMAGE, Podman, running_podman
 from system import readable_folder
 
+HOW_TO = Path(__file__).resolve().parents[2] / "examples/deploy/containers/jupyterhub_config.py"
+
 SETTINGS = """
-from dockerspawner import DockerSpawner
-
-class HostNetwork(DockerSpawner):
-    async def get_ip_and_port(self):
-        return "127.0.0.1", self.port
-
-c.JupyterHub.spawner_class = HostNetwork
-c.JupyterHub.cleanup_servers = False
+# The how-to's file, with what differs from its machine: the image has no software in it.
+bind_url = c.JupyterHub.bind_url
+load_subconfig({how_to!r})
+c.JupyterHub.bind_url = bind_url
+c.JupyterHub.authenticator_class = "dummy"
 c.DockerSpawner.image = {image!r}
 c.DockerSpawner.pull_policy = "skip"
-c.DockerSpawner.remove = True
-c.DockerSpawner.network_name = "host"
-c.DockerSpawner.use_internal_ip = True
-c.DockerSpawner.port = {port}
+c.Spawner.pre_spawn_hook = lambda spawner: setattr(spawner, "port", {port})
 c.DockerSpawner.read_only_volumes = {{path: path for path in {mounts!r}}}
 c.DockerSpawner.volumes = {{"{data}/{{username}}": "/home/jovyan/work"}}
-c.DockerSpawner.notebook_dir = "/home/jovyan/work"
-c.DockerSpawner.mem_limit = "1G"
 c.DockerSpawner.environment = {{"COURSE": "mechanics"}}
 c.DockerSpawner.cmd = ["{bin}/jupyterhub-singleuser", "--allow-root"]
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 90
 c.Spawner.poll_interval = 1
 """
 
@@ -57,10 +49,14 @@ def test_a_container_serves_its_person_outlives_the_hub_and_is_removed(
 ) -> None:
     (tmp_path / "data" / "ada").mkdir(parents=True)
     settings = SETTINGS.format(
-        image=IMAGE, port=free_port(), mounts=mounts(plugins), bin=plugins, data=tmp_path / "data"
+        how_to=str(HOW_TO),
+        image=IMAGE,
+        port=free_port(),
+        mounts=mounts(plugins),
+        bin=plugins,
+        data=tmp_path / "data",
     )
     hub = plugin_hub(settings, environment=podman.environment)
-    hub.add_users(["ada"])
     hub.request_server("ada")
     wait_for("the container's server", lambda: hub.servers().get("ada", {}).get("ready"), 120)
     assert podman.containers() == ["jupyter-ada"]
@@ -90,10 +86,14 @@ def test_an_image_that_does_not_exist_is_a_failure_with_its_name(
     plugin_hub: MakeHub, podman: Podman, plugins: Path, tmp_path: Path
 ) -> None:
     settings = SETTINGS.format(
-        image="localhost/none:1", port=free_port(), mounts=[], bin=plugins, data=tmp_path
+        how_to=str(HOW_TO),
+        image="localhost/none:1",
+        port=free_port(),
+        mounts=[],
+        bin=plugins,
+        data=tmp_path,
     )
     hub = plugin_hub(settings, environment=podman.environment)
-    hub.add_users(["ada"])
     answer = hub.api.post("/users/ada/server")
     assert answer.status_code == 500, answer.text
     wait_for("the end of the start", lambda: not hub.servers(), 60)

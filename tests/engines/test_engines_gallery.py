@@ -10,8 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from system import program
 
-GALLERY = Path(__file__).resolve().parents[2] / "examples" / "gallery"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+GALLERY = EXAMPLES / "gallery"
+HOW_TO = sorted((EXAMPLES / "deploy").glob("*/jupyterhub_config.py"))
+UNIT = EXAMPLES / "deploy" / "one-machine" / "perijove.service"
 CONFIGURATIONS = sorted(GALLERY.glob("*.py"))
 
 
@@ -46,8 +50,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"HUB_KEY": str(folder / "key"), "HUB_CERT": str(folder / "crt")}
 
 
-@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
-def test_a_configuration_of_the_gallery_is_good_without_a_warning(
+@pytest.mark.parametrize(
+    "path",
+    [*CONFIGURATIONS, *HOW_TO],
+    ids=lambda path: path.stem if path.parent == GALLERY else f"how-to {path.parent.name}",
+)
+def test_a_configuration_is_good_without_a_warning(
     path: Path, plugins: Path, certificate: dict[str, str], tmp_path: Path
 ) -> None:
     told = subprocess.run(
@@ -62,3 +70,20 @@ def test_a_configuration_of_the_gallery_is_good_without_a_warning(
     assert "warning" not in told.stdout.lower() + told.stderr.lower(), told.stdout + told.stderr
     assert "OK: the hub would start" in told.stdout
     assert not list(tmp_path.iterdir()), "check-config wrote something"
+
+
+def test_the_unit_of_the_how_to_is_valid_and_locked_down() -> None:
+    analyze = program("systemd-analyze", "systemd")
+    # The paths of the unit are those of a machine that the how-to was followed on.
+    checked = subprocess.run([analyze, "verify", UNIT], capture_output=True, text=True, timeout=60)
+    told = [
+        line for line in checked.stderr.splitlines() if "perijove" in line and "/opt/" not in line
+    ]
+    assert told == [], checked.stderr
+    exposure = subprocess.run(
+        [analyze, "security", "--offline=true", "--threshold=40", "--no-pager", UNIT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert exposure.returncode == 0, exposure.stdout[-500:]

@@ -8,19 +8,18 @@ from harness import HubProcess, MakeHub, wait_for
 from slurm import Slurm, running_slurm
 from system import IS_ROOT, person, program, readable_folder
 
+HOW_TO = Path(__file__).resolve().parents[2] / "examples/deploy/slurm/jupyterhub_config.py"
+
 SETTINGS = """
-import os
-c.JupyterHub.spawner_class = "batchspawner.SlurmSpawner"
-c.JupyterHub.cleanup_servers = False
+# The how-to's file, with what differs from its cluster.
+bind_url = c.JupyterHub.bind_url
+load_subconfig({how_to!r})
+c.JupyterHub.bind_url = bind_url
+c.JupyterHub.authenticator_class = "dummy"
 c.BatchSpawnerBase.exec_prefix = {prefix!r}
 c.BatchSpawnerBase.batchspawner_singleuser_cmd = "{bin}/batchspawner-singleuser"
 c.Spawner.cmd = ["{bin}/jupyterhub-singleuser"]
 c.Spawner.args = {arguments!r}
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 90
-c.SlurmSpawner.req_partition = "main"
-c.SlurmSpawner.req_memory = "512M"
-c.SlurmSpawner.req_runtime = "00:10:00"
 c.SlurmSpawner.req_options = "--output=/dev/null"
 """
 
@@ -43,7 +42,7 @@ def settings(slurm: Slurm, name: str, plugins: Path) -> str:
     if IS_ROOT:
         prefix = f"runuser -u {{username}} -- {prefix}"
     arguments = ["--allow-root"] if name == "root" else []
-    return SETTINGS.format(prefix=prefix, bin=plugins, arguments=arguments)
+    return SETTINGS.format(how_to=str(HOW_TO), prefix=prefix, bin=plugins, arguments=arguments)
 
 
 def lab_status(hub: HubProcess, name: str) -> dict[str, object]:
