@@ -217,3 +217,14 @@ def test_wrong_values_of_our_own_options_are_named(
         read(*words)
     assert ended.value.code == 1
     assert message in capsys.readouterr().err
+
+
+def test_every_option_stands_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference" / "proxy.md").read_text()
+    families = {"--api-ssl-": "`--api-ssl-*`", "--client-ssl-": "`--client-ssl-*`"}
+    for action in make_parser()._actions:
+        for option in action.option_strings:
+            if option in ("--help", "--version") or not option.startswith("--"):
+                continue
+            names = [name for start, name in families.items() if option.startswith(start)]
+            assert any(f"{name}" in text for name in names or [f"`{option}"]), option

@@ -117,6 +117,7 @@ class Workers:
         for hand in self._hands:
             if hand.counted is not None:
                 total.include(hand.counted)
+        total.workers = len(self._hands)
         return total
 
     # -- life -----------------------------------------------------------------
@@ -164,6 +165,7 @@ class Workers:
         hand.news.set()
         line.close()
         if hand.counted is not None:
+            hand.counted["numbers"]["connections"] = 0
             self._counted_by_dead.include(hand.counted)
             hand.counted = None
         await self._reap(hand.process)

@@ -94,4 +94,5 @@ class Worker:
             self._reported[route.key] = route.last_activity_s
             if before.get(route.key) != route.last_activity_s:
                 changed[route.key] = route.last_activity_s
+        self._plane.metrics.connections = len(self._plane.clients)
         return {"activity": changed, "metrics": self._plane.metrics.counted()}

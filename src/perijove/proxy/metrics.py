@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_NUMBERS = ("requests_ws", "requests_web")
+_NUMBERS = ("requests_ws", "requests_web", "connections")
 _STATUSES = ("requests_proxy",)
 _TIMES = ("find_target", "activity")
 """What workers count; the API's numbers belong to the one process that has it."""
@@ -34,14 +34,16 @@ class Metrics:
     """What the proxy counts; ``timed`` tells whether anybody will read the times."""
 
     __slots__ = (
-        "activity", "find_target", "requests_api", "requests_proxy", "requests_web",
-        "requests_ws", "route_add", "route_delete", "route_get", "timed",
+        "activity", "connections", "find_target", "requests_api", "requests_proxy", "requests_web",
+        "requests_ws", "route_add", "route_delete", "route_get", "routes", "timed", "workers",
     )  # fmt: skip
 
     def __init__(self, timed: bool = False) -> None:
         self.timed = timed
         self.route_get = self.route_add = self.route_delete = 0
         self.requests_ws = self.requests_web = 0
+        self.connections = self.routes = 0
+        self.workers = 1
         self.requests_proxy: Counter[int] = Counter()
         self.requests_api: Counter[int] = Counter()
         self.find_target = Summary()
@@ -78,6 +80,12 @@ class Metrics:
             ("requests_web", "Other requests on the public port", self.requests_web),
         ):
             yield from (f"# HELP {name} {text}", f"# TYPE {name} counter", f"{name} {value}")
+        for name, text, value in (
+            ("perijove_proxy_connections", "Clients' connections now", self.connections),
+            ("perijove_proxy_routes", "Routes now", self.routes),
+            ("perijove_proxy_workers", "Processes on the public port", self.workers),
+        ):
+            yield from (f"# HELP {name} {text}", f"# TYPE {name} gauge", f"{name} {value}")
         for name, text, counts in (
             ("requests_proxy", "Answers on the public port by status", self.requests_proxy),
             ("requests_api", "Answers of the API by status", self.requests_api),

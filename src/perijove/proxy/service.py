@@ -124,7 +124,13 @@ class Proxy:
         self._inheritance.serves()
 
     async def _metrics(self) -> Metrics:
-        return self.plane.metrics if self._workers is None else await self._workers.metrics()
+        if self._workers is not None:
+            metrics = await self._workers.metrics()
+        else:
+            metrics = self.plane.metrics
+            metrics.connections = len(self.plane.clients)
+        metrics.routes = len(self.plane.table)
+        return metrics
 
     async def _serve_api(self) -> None:
         await self._serve_own("api", self.control, self._api_certificates)
