@@ -197,7 +197,7 @@ def main() -> int:
         env = {**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN}
         with (
             tools.server([hubload, "serve", backend], backend),
-            tools.server(command, port, tls=True, env=env) as started,
+            tools.server(command, port + 1, tls=True, env=env) as started,
         ):
             process = psutil.Process(started.pid)
             time.sleep(1)

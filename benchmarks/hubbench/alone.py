@@ -1,4 +1,4 @@
-"""The proxies by themselves, without a hub: TLS, and memory with idle WebSockets."""
+"""The proxies by themselves, without a hub: their routes, TLS, and memory with idle WebSockets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import psutil
 from . import tools
 from .api import record
 from .bench import Bench, say
+from .hub import Client
 from .proxies import ROUTE, Target, start_peers, tree_cpu
 
 SETTLE_S = 2
+TOKEN = "bench"
 
 
 def add_arguments(parser) -> None:
@@ -58,10 +60,20 @@ def hub_proxies(bench: Bench, stack: ExitStack, args, words: list) -> list[Targe
         command = shlex.split(commands[side.label])
         command += ["--ip", "127.0.0.1", "--port", side.port, "--api-ip", "127.0.0.1", "--api-port", side.port + 1]
         command += ["--log-level", "error", "--default-target", f"http://127.0.0.1:{bench.backend_port}", *words]
-        env = {**os.environ, "CONFIGPROXY_AUTH_TOKEN": "bench"}
+        env = {**os.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN}
         process = stack.enter_context(tools.server(command, side.port, tls=True, env=env))
         out.append(Target(side.label, side.port, tree_cpu(process.pid), process.pid))
     return out
+
+
+def add_routes(bench: Bench, target: Target, numbers: range) -> None:
+    client = Client(f"http://127.0.0.1:{target.port + 1}", TOKEN)
+    for i in numbers:
+        body = {"target": f"http://127.0.0.1:{bench.backend_port}"}
+        status = client.request("POST", f"/api/routes{ROUTE % i}", body).status
+        if status != 201:
+            raise tools.ToolError(f"{target.label}: adding a route answered {status}")
+    client.close()
 
 
 def measure_tls(bench: Bench, targets: list[Target], case: str, connections: int, headers: dict) -> None:
