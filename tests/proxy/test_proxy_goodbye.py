@@ -50,6 +50,25 @@ def test_frames_end_at_the_same_bytes_in_any_pieces(
         assert (follow.left == 0) is (at + len(piece) in ends)
 
 
+def test_very_many_frames_at_once_are_not_followed() -> None:
+    frames = Frames()
+    frames.feed(frame(b"x") * 500)
+    assert not frames.lost
+    frames.feed(bytes(60_000))
+    assert frames.lost
+    assert frames.feed(frame(b"x")) == -1
+
+
+async def test_a_websocket_that_is_not_followed_is_just_closed(server: ScriptedServer) -> None:
+    async with running_proxy(server) as rig:
+        client = await rig.connect()
+        await handshake(client, b"ws")
+        await client.send(bytes(60_000))
+        assert await client.exactly(60_000) == bytes(60_000)
+        await rig.proxy.stop()
+        assert await client.ended() in (b"", b"<reset>", b"<end>")
+
+
 async def handshake(client: Client, word: bytes) -> None:
     await client.send(HANDSHAKE % word)
     status, _ = await client.head()

@@ -7,33 +7,45 @@ GOING_AWAY = b"\x88\x02\x03\xe9"
 """An unmasked close frame with code 1001."""
 
 _LONGEST_HEAD = 14
+_MOST_IN_ONE = 512
+"""Frames in one piece of data. Who sends more of them is not followed any further, since
+finding their ends would cost more than passing them on."""
 
 
 class Frames:
     """Follows the frames of one direction; ``left`` is 0 between two frames.
 
     ``left`` counts the payload still to come, or is -1 within a frame's head.
+    Once ``lost``, it tells nothing any more.
     """
 
-    __slots__ = ("_head", "left")
+    __slots__ = ("_head", "left", "lost")
 
     def __init__(self) -> None:
         self.left = 0
+        self.lost = False
         self._head = b""
 
     def feed(self, data: bytes) -> int:
         """Follow ``data``; returns where in it a frame ended first, or -1."""
         first_end = -1
-        at, size = 0, len(data)
-        while at < size:
+        at, size, count = 0, len(data), 0
+        while at < size and not self.lost:
             if self.left > 0:
                 step = min(self.left, size - at)
                 at += step
                 self.left -= step
+            elif not self._head and at + 1 < size and at + (short := data[at + 1] + 2) <= size:
+                if short < 128:  # whole and unmasked, as most are
+                    at += short
+                else:
+                    at = self._read_head(data, at)
             else:
                 at = self._read_head(data, at)
             if self.left == 0 and first_end < 0:
                 first_end = at
+            count += 1
+            self.lost = count > _MOST_IN_ONE
         return first_end
 
     def _read_head(self, data: bytes, at: int) -> int:

@@ -120,7 +120,7 @@ class ServerEnd(_End):
     def leave(self) -> None:
         """Have the client told that the proxy ends, as soon as a frame is complete."""
         frames = self.frames
-        if frames is None:
+        if frames is None or frames.lost:
             self.transport.close()
             self.peer.transport.close()
         elif not self._leaving:
