@@ -59,7 +59,7 @@ async def test_what_was_begun_ends_when_something_fails(
     hub.built = journal.built()
     with pytest.raises(ConfigError, match=failing):
         await hub._begin_serving(hub.built)
-    await hub._stop()
+    await hub.stop()
     assert "close listener" in journal.calls
     assert "close clients" in journal.calls
     assert ("stop proxy" in journal.calls) is (failing != "start proxy")
