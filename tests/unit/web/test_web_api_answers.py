@@ -6,7 +6,7 @@ API, by a sign-in, and behind the hub's back as another process would do it.
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,8 @@ from web_house import ROOT, Api, WebHouse
 from perijove.domain.events import Message, Topic
 from perijove.domain.ports import AuthModel
 from perijove.domain.servers import State
-from perijove.people.answers import Answers
+from perijove.people.activity import Key
+from perijove.people.answers import Answers, Slot
 from perijove.people.grants import ROLES
 from perijove.store import groups, servers, users
 from perijove.store.engine import Database
@@ -30,6 +31,13 @@ NAMES = ("ada", "eva")
 GROUPS = st.sampled_from(["red", "blue"])
 STATES = st.sampled_from([State.STOPPED, State.READY, State.STARTING, State.STOPPING])
 SCOPES = {"all": None, "narrow": ["read:users:name!user"], "servers": ["read:servers!user"]}
+
+
+class Forgetful(Answers):
+    """Answers of which none is kept."""
+
+    def keep(self, slot: Slot, body: bytes, shown: Sequence[Key]) -> None:
+        """Do not."""
 
 
 class Memory(RuleBasedStateMachine):
@@ -57,7 +65,7 @@ class Memory(RuleBasedStateMachine):
         self.clients: dict[str, Api] = {"service": self.house.api(ROOT)}
         for kind, scopes in SCOPES.items():
             self.clients[kind] = await self.house.as_user("ada", scopes)
-        self.forgetful = Answers(Database("sqlite://"), self.house.rooms.activity)
+        self.forgetful = Forgetful(self.house.database, self.house.rooms.activity)
 
     # -- what happens -----------------------------------------------------
     async def _ask(self, method: str, path: str, body: Any = None) -> int:
