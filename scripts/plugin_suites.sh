@@ -6,14 +6,14 @@
 #   scripts/plugin_suites.sh --only moss,yarnspawner
 #   scripts/plugin_suites.sh --report              all, and write what docs/reference/plugin-status.md shows
 #
-# The environment that they run in is made in .cache/plugins: jupyterhub 6.1.1, which plug-ins require, JupyterLab,
+# The environment that they run in is made in .cache/plugin-suites: jupyterhub 6.1.1, which plug-ins require, JupyterLab,
 # and this checkout. Sdists come from PyPI. The suite idle-culler uses the ports 8000, 8001 and 8081.
 # Exit status 1 when a test is worse than with JupyterHub and tests/plugins/reasons.json does not say why.
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 QUICK=oauthenticator,tmpauthenticator,traefik-proxy,jupyter-server-proxy,moss,samlauthenticator,jupyterhub-ssh-keys
-folder=$cache/plugins
+folder=$cache/plugin-suites
 venv=$folder/env
 results=$folder/results.json
 write_report=

@@ -136,14 +136,14 @@ if wants lint; then
 fi
 if wants types; then run mypy 240 mypy; fi
 if wants imports; then run lint-imports 60 lint-imports; fi
-if wants docs; then run docs 180 scripts/docs.sh; fi
-if wants unit; then run unit 480 pytest -q -n 2 -m "not slow"; fi
+if wants docs; then run docs 300 scripts/docs.sh; fi
+if wants unit; then run unit 900 pytest -q -n 2 -m "not slow"; fi
 # A file at a time: some share a server on a fixed port among their tests.
-if wants hub; then run hub 720 pytest -q -n 2 --dist loadfile -m slow; fi
+if wants hub; then run hub 1500 pytest -q -n 2 --dist loadfile -m slow; fi
 # The quick ones of the suites that plug-ins ship; scripts/plugin_suites.sh runs all.
-if wants plugins; then run plugins 420 scripts/plugin_suites.sh --quick; fi
+if wants plugins; then run plugins 600 scripts/plugin_suites.sh --quick; fi
 # Other people's plug-ins and the engines behind them; a file at a time, since each starts its own.
-if wants engines; then run engines 480 pytest -q -n 2 --dist loadfile tests/engines; fi
+if wants engines; then run engines 900 pytest -q -n 2 --dist loadfile tests/engines; fi
 if wants conformance; then run conformance 600 scripts/conformance.sh; fi
 if wants real; then
     run real-perijove 120 scripts/conformance.sh --real "$venv/bin/perijove singleuser"
