@@ -77,9 +77,8 @@ class Sender:
         body, headers = None, self._headers("application/json")
         if call.body is not None:
             body, headers["Content-Type"] = _encoded(call)
-        if call.wait_s is not None or call.lenient:
-            wait = [f"wait={call.wait_s}"] if call.wait_s is not None else []
-            headers["Prefer"] = ", ".join([*wait, *(["handling=lenient"] if call.lenient else [])])
+        if preferences := _preferences(call):
+            headers["Prefer"] = preferences
         limit_s = self._timeout_s + (call.wait_s or 0)
         path = to.path(call.names)
         repeatable = call.repeatable
@@ -207,6 +206,12 @@ def _worth_another(error: HubError, repeatable: bool) -> bool:
     if isinstance(error, HubFailed):
         return repeatable and error.status in (502, 503, 504)
     return repeatable and isinstance(error, Unreachable)
+
+
+def _preferences(call: Call[Any]) -> str:
+    """The ``Prefer`` header (RFC 7240); empty without a preference."""
+    names = [f"wait={call.wait_s}"] if call.wait_s is not None else []
+    return ", ".join([*names, "handling=lenient"] if call.lenient else names)
 
 
 def _encoded(call: Call[Any]) -> tuple[bytes, str]:
