@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from harness import missing, wait_for
-from system import IS_ROOT, end_process, program
+from harness import wait_for
+from system import end_process, need_root, program
 
 IMAGE = "localhost/hostroot:1"
 
@@ -62,8 +62,7 @@ def running_podman(folder: Path) -> Iterator[Podman]:
     """An engine with the image, until the end of the block; its containers end with it."""
     command = program("podman", "podman")
     program("runc", "runc")
-    if not IS_ROOT:
-        missing("podman is tested as root")
+    need_root("podman with a storage of its own")
     (folder / "containers.conf").write_text(_CONFIGURATION)
     socket = folder / "podman.sock"
     environment = {

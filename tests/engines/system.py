@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from harness import missing
 
 IS_ROOT = os.geteuid() == 0
@@ -23,6 +24,12 @@ def program(name: str, package: str) -> str:
     if found is None:
         missing(f"there is no {name} (Debian package {package})")
     return found
+
+
+def need_root(what: str) -> None:
+    """Leave the test out where nobody may do what it does; CI is root."""
+    if not IS_ROOT:
+        pytest.skip(f"{what} needs root")
 
 
 @contextmanager

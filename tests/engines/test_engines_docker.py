@@ -79,7 +79,7 @@ def test_a_container_serves_its_person_outlives_the_hub_and_is_removed(
 
     hub.client.stop_server("ada")
     wait_for("the removal of the container", lambda: not podman.containers(), 60)
-    assert not hub.servers()
+    wait_for("the end of the stop", lambda: not hub.servers())
 
 
 def test_an_image_that_does_not_exist_is_a_failure_with_its_name(

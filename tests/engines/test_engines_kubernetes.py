@@ -114,7 +114,7 @@ def test_a_pod_serves_its_person_outlives_the_hub_and_is_deleted(
 
     hub.client.stop_server("ada")
     wait_for("the end of the pod", lambda: not pods(cluster), 60)
-    assert not hub.servers()
+    wait_for("the end of the stop", lambda: not hub.servers())
     assert list(cluster.named("persistentvolumeclaims")) == [claim["metadata"]["name"]]
     assert hub.api.delete("/users/ada").status_code == 204
     wait_for("the end of the claim", lambda: not cluster.named("persistentvolumeclaims"))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from harness import GATED_SERVER, HubProcess, MakeHub, missing, wait_for
-from system import IS_ROOT, person, program, readable_folder
+from harness import GATED_SERVER, HubProcess, MakeHub, wait_for
+from system import need_root, person, program, readable_folder
 
 STANDIN = Path(__file__).with_name("systemd_standin.py")
 HUB_USER, PERSON = "perijove-hub", "perijove-ada"
@@ -69,8 +69,7 @@ def state_of(hub: HubProcess, name: str) -> dict[str, object]:
 def sudoers() -> Iterator[tuple[str, str]]:
     """A hub account that may start servers for one person; as root where neither can be."""
     program("sudo", "sudo")
-    if not IS_ROOT:
-        missing("accounts and rules for sudo are made as root")
+    need_root("making accounts and a rule for sudo")
     plugins = Path(os.environ.get("PERIJOVE_TEST_PLUGINS", STANDIN.parents[2] / ".cache/plugins"))
     sudospawner = plugins / "bin" / "sudospawner"
     rules = Path("/etc/sudoers.d/perijove-tests")
@@ -143,8 +142,7 @@ def test_a_profile_is_chosen_kept_over_a_restart_and_stopped(plugin_hub: MakeHub
 @pytest.fixture
 def systemd(tmp_path: Path) -> Iterator[Path]:
     """A folder with units; ``bin`` in it has the two commands."""
-    if not IS_ROOT:
-        missing("units with users of their own need root")
+    need_root("a unit with a user of its own")
     with readable_folder() as folder:
         (folder / "bin").mkdir()
         for name in ("systemd-run", "systemctl"):

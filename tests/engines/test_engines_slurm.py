@@ -74,7 +74,7 @@ def test_jupyterlab_runs_as_a_job_and_outlives_a_restart_of_the_hub(
 
     hub.client.stop_server(name)
     wait_for("the end of the job", lambda: not slurm.jobs(), 60)
-    assert not hub.servers()
+    wait_for("the end of the stop", lambda: not hub.servers())
 
 
 def test_a_job_that_is_cancelled_ends_the_server(
