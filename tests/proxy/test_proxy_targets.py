@@ -2,7 +2,7 @@
 
 import pytest
 
-from perijove.proxy.targets import parse_target
+from perijove.proxy.targets import Targets, parse_target
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,17 @@ def test_the_authority_leaves_usual_ports_out() -> None:
     assert parse_target("https://a:443").authority == b"a"
     assert parse_target("http://a:443").authority == b"a:443"
     assert parse_target("http://[::1]:81").authority == b"[::1]:81"
+
+
+def test_routes_to_one_url_share_a_target_until_the_last_is_gone() -> None:
+    targets = Targets()
+    one, two = targets.take("http://a:1"), targets.take("http://a:1")
+    other = targets.take("http://a:1/x")
+    assert one is two
+    assert other is not one
+    targets.release(one)
+    assert not one.closed
+    targets.release(two)
+    assert one.closed
+    assert list(targets) == [other]
+    assert targets.take("http://a:1") is not one

@@ -18,7 +18,6 @@ from perijove.proxy.httpd import Asked, Reply
 from perijove.proxy.plane import Plane, loggable
 from perijove.proxy.refusals import Refused
 from perijove.proxy.table import Route, clean_key
-from perijove.proxy.targets import parse_target
 
 log = logging.getLogger("perijove.proxy")
 
@@ -133,7 +132,7 @@ class Control:
     def add_route(self, key: str, url: str, data: dict[str, Any]) -> None:
         """Store a route, or replace it. Raises Refused when it cannot be one."""
         try:
-            target = parse_target(url)
+            target = self._plane.targets.take(url)
         except ValueError as error:
             raise Refused(400, str(error)) from None
         if self._plane.table.by_host and key != "/":
@@ -142,7 +141,7 @@ class Control:
         route = Route(key, target, data, now_s)
         replaced = self._plane.table.add(route)
         if replaced is not None:
-            replaced.target.close()
+            self._plane.targets.release(replaced.target)
         for watcher in self.watchers:
             watcher.add(route)
         self._plane.metrics.route_add += 1
@@ -156,7 +155,7 @@ class Control:
         route = self._plane.table.remove(key)
         if route is None:
             return False
-        route.target.close()
+        self._plane.targets.release(route.target)
         for watcher in self.watchers:
             watcher.remove(key)
         self._plane.metrics.route_delete += 1

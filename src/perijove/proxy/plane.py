@@ -22,6 +22,7 @@ from perijove.proxy.limits import Limits
 from perijove.proxy.metrics import Metrics
 from perijove.proxy.rewrite import Rules
 from perijove.proxy.table import Route, Table
+from perijove.proxy.targets import Targets
 
 log = logging.getLogger("perijove.proxy")
 
@@ -76,6 +77,7 @@ class Plane:
         self.rules = settings.rules
         self.limits = settings.limits
         self.table = table
+        self.targets = Targets()
         self.metrics = metrics or Metrics()
         self.activity = Activity(self.metrics)
         self.pages = pages or ErrorPages()
@@ -156,8 +158,8 @@ class Plane:
             self._quiet_until = {k: t for k, t in self._quiet_until.items() if t > now}
 
     def _sweep_pools(self, oldest: float) -> None:
-        for route in self.table:
-            pool = route.target.pool
+        for target in self.targets:
+            pool = target.pool
             if pool and pool[0].idle_since < oldest:
                 fresh = [upstream for upstream in pool if upstream.idle_since >= oldest]
                 stale = [upstream for upstream in pool if upstream.idle_since < oldest]
@@ -197,8 +199,8 @@ class Plane:
         await self._wait_for_clients(self.limits.farewell_s)
         for client in list(self.clients):
             client.abort()
-        for route in self.table:
-            route.target.close()
+        for target in self.targets:
+            target.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):

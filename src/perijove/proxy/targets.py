@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -18,10 +19,12 @@ class Target:
     """One server address. ``base`` is put in front of every path, without trailing slash.
 
     ``pool`` holds idle connections, the latest used last. A target that is
-    ``closed`` (its route was removed) takes none back.
+    ``closed`` (none of its ``routes`` is left) takes none back.
     """
 
-    __slots__ = ("authority", "base", "closed", "host", "pool", "port", "socket", "tls", "url")
+    __slots__ = (
+        "authority", "base", "closed", "host", "pool", "port", "routes", "socket", "tls", "url",
+    )  # fmt: skip
 
     def __init__(
         self, url: str, host: str, port: int, *, tls: bool, socket: str | None, base: str
@@ -33,6 +36,7 @@ class Target:
         self.socket = socket
         self.base = base.encode("ascii")
         self.closed = False
+        self.routes = 0
         self.pool: list[Upstream] = []
         bracketed = f"[{host}]" if ":" in host else host
         usual = port == (443 if tls else 80)
@@ -44,6 +48,33 @@ class Target:
         pool, self.pool = self.pool, []
         for upstream in pool:
             upstream.abort()
+
+
+class Targets:
+    """The targets of all routes; routes to one URL share its connections."""
+
+    __slots__ = ("_by_url",)
+
+    def __init__(self) -> None:
+        self._by_url: dict[str, Target] = {}
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._by_url.values())
+
+    def take(self, url: str) -> Target:
+        """The target of a URL, for one route more. Raises ValueError like ``parse_target``."""
+        target = self._by_url.get(url)
+        if target is None:
+            target = self._by_url[url] = parse_target(url)
+        target.routes += 1
+        return target
+
+    def release(self, target: Target) -> None:
+        """A route of the target is gone; with the last one its connections are closed."""
+        target.routes -= 1
+        if target.routes <= 0 and self._by_url.get(target.url) is target:
+            del self._by_url[target.url]
+            target.close()
 
 
 def parse_target(url: str) -> Target:
