@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 from statements import plan, statements
 
+from perijove.access.decide import EVERY_ROW, RowFilter
 from perijove.domain.servers import State
 from perijove.domain.users import EVERYTHING, Parts, User, UserQuery
 from perijove.store import details, groups, roles, servers, users
@@ -121,3 +122,50 @@ def test_a_page_is_read_by_indexes(many: Database, query: UserQuery) -> None:
         assert not line.startswith("Seq Scan on users") or query.state is not None, how
         assert not line.startswith("SCAN users") or "USING INDEX" in line or line in in_order, how
         assert not line.startswith("SCAN servers") or "ix_servers_active" in line, how
+
+
+# -- milestones ---------------------------------------------------------------------
+@pytest.mark.parametrize("offset", [0, 1, 499, 500, 501, 999, 1000, 1199, 1200, 5000])
+def test_a_page_behind_milestones_is_the_page_that_an_offset_gives(
+    database: Database, offset: int
+) -> None:
+    fill(database, 1300)
+    some = "DELETE FROM users WHERE id % 13 = 0"
+    database.write_now(lambda c: c.execute(text(some)))
+    query = UserQuery(offset=offset, limit=PAGE)
+    reached = database.read_now(lambda c: details.milestones(c, (), offset))
+    assert len(reached) == min(offset, users_left(database)) // details.MILE
+    assert database.read_now(
+        lambda c: details.page(c, query, milestones=reached)
+    ) == database.read_now(lambda c: details.page(c, query))
+
+
+def users_left(database: Database) -> int:
+    return database.read_now(users.count)
+
+
+def test_milestones_go_on_from_those_that_are_known(database: Database) -> None:
+    fill(database, 1300)
+    near = database.read_now(lambda c: details.milestones(c, (), 700))
+    seen = statements(database, lambda c: details.milestones(c, near, 1300))
+    assert len(near) == len(seen) == 1
+    far = database.read_now(lambda c: details.milestones(c, near, 1300))
+    assert far[:1] == near
+    assert far == database.read_now(lambda c: details.milestones(c, (), 1300))
+
+
+@pytest.mark.parametrize(
+    ("query", "rows", "expected"),
+    [
+        (UserQuery(offset=500), EVERY_ROW, True),
+        (UserQuery(offset=499), EVERY_ROW, False),
+        (UserQuery(offset=500, sort="-id"), EVERY_ROW, False),
+        (UserQuery(offset=500, state="ready"), EVERY_ROW, False),
+        (UserQuery(offset=500, name_filter="u"), EVERY_ROW, False),
+        (UserQuery(offset=500), RowFilter(all=False), False),
+    ],
+)
+def test_only_the_list_of_everybody_in_its_own_order_has_milestones(
+    query: UserQuery, rows: RowFilter, expected: bool
+) -> None:
+    assert details.uses_milestones(query, rows) is expected

@@ -62,6 +62,21 @@ async def test_what_fails_is_undone_alone(numbers: Database) -> None:
     assert isinstance(results[6], IntegrityError)
 
 
+async def test_whatever_a_work_raises_the_others_hear_of_their_end(numbers: Database) -> None:
+    def ends(connection: Connection) -> int:
+        return next(iter(()))
+
+    async with asyncio.timeout(20):
+        results = await asyncio.gather(
+            *(numbers.write(lambda c, n=n: add(c, n)) for n in range(3)),
+            *((numbers.write(ends),) if numbers.sqlite else ()),
+            numbers.write(lambda c: add(c, 3)),
+            return_exceptions=True,
+        )
+    assert [result for result in results if isinstance(result, int)] == [0, 1, 2, 3]
+    assert not numbers.sqlite or isinstance(results[3], RuntimeError)
+
+
 async def test_whoever_has_an_answer_is_stored(numbers: Database) -> None:
     async def write(number: int) -> None:
         await numbers.write(lambda c: add(c, number))

@@ -109,7 +109,10 @@ def _tell(jobs: Sequence[_Job]) -> None:
     for job in jobs:
         if job.future.cancelled():
             continue
-        if job.error is not None:
+        if isinstance(job.error, StopIteration):
+            # No future takes it, and the others of the group must hear of their end.
+            job.future.set_exception(RuntimeError("the work raised StopIteration"))
+        elif job.error is not None:
             job.future.set_exception(job.error)
         else:
             job.future.set_result(job.result)

@@ -6,9 +6,11 @@ from sqlalchemy import update
 
 from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from perijove.domain.users import UserQuery
+from perijove.people.cache import TTL_S
 from perijove.people.shares import Receiver
 from perijove.people.tokens import TokenRequest
 from perijove.store import servers as server_store
+from perijove.store import users as user_store
 from perijove.store.tables import servers
 
 
@@ -180,3 +182,26 @@ async def test_name_that_cannot_exist_is_not_found(house: House, name: str) -> N
     with pytest.raises(NotFound):
         await house.users.edit(name, by_admin=True, admin=True)
     assert (await house.users.page(UserQuery(name_filter=name or "zzz"))) == ([], 0)
+
+
+async def test_a_deep_page_is_exact_when_people_have_come_and_gone(house: House) -> None:
+    names = [f"u{number:04d}" for number in range(1100)]
+    await house.users.create(names, by_admin=True)
+
+    async def page(offset: int) -> list[str]:
+        found, _ = await house.users.page(UserQuery(offset=offset, limit=5))
+        return [detail.user.name for detail in found]
+
+    for offset in (1000, 1098, 1100, 2000):
+        assert await page(offset) == names[offset : offset + 5]
+    for gone in ("u0001", "u0700", "u1099"):
+        await house.users.remove((await house.users.get(gone)).user)
+        names.remove(gone)
+        assert await page(1000) == names[1000:1005]
+    (late,) = await house.users.create(["late"], by_admin=True)
+    assert await page(len(names)) == [late.user.name]
+    # Another process says nothing; what is remembered ends by itself.
+    first = await house.user("u0000")
+    await house.database.write(lambda c: user_store.remove(c, first.id))
+    await house.clock.advance(TTL_S + 1)
+    assert await page(1000) == [*names, "late"][1001:1006]

@@ -235,6 +235,54 @@ def test_headers_are_logged_for_errors_of_ours_only(
         assert json.loads(lines[1].partition("] ")[2]) == {"Cookie": "a=[secret]"}
 
 
+class Collector(logging.Handler):
+    """Keeps the records that reach it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def collector(stream: io.StringIO) -> Iterator[Collector]:
+    handler = Collector()
+    log.addHandler(handler)
+    yield handler
+    log.removeHandler(handler)
+
+
+def test_the_record_of_a_later_request_is_like_any_other(collector: Collector) -> None:
+    for duration_s in (0.001, 0.002):
+        log_request(log, request(200, duration_s=duration_s))
+    first, later = collector.records
+    usual = log.makeRecord(log.name, logging.INFO, "", 0, "", (), None, "log_request")
+    assert later.__dict__.keys() == first.__dict__.keys() >= usual.__dict__.keys()
+    assert first.created <= later.created <= usual.created
+    assert first.relativeCreated <= later.relativeCreated <= usual.relativeCreated
+    assert later.msecs == int(later.created % 1 * 1000)
+    assert [record.getMessage()[-6:] for record in collector.records] == ["1.00ms", "2.00ms"]
+    changing = {"created", "msecs", "relativeCreated", "args", "message", "asctime"}
+    for name in first.__dict__.keys() - changing:
+        assert getattr(later, name) == getattr(first, name), name
+
+
+def test_an_operators_own_kind_of_record_is_made(collector: Collector) -> None:
+    class Own(logging.LogRecord):
+        pass
+
+    usual = logging.getLogRecordFactory()
+    log_request(log, request(200))
+    logging.setLogRecordFactory(Own)
+    try:
+        log_request(log, request(200))
+    finally:
+        logging.setLogRecordFactory(usual)
+    assert [type(record) for record in collector.records] == [logging.LogRecord, Own]
+
+
 def test_extra_handlers_and_files_get_the_log_in_its_format(
     stream: io.StringIO, tmp_path: Path
 ) -> None:
