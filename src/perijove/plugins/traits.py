@@ -42,12 +42,12 @@ class Command(List):  # type: ignore[type-arg]
 
     def from_string(self, s: str) -> Any:
         """A value from the command line: one string, or a list in brackets."""
-        return super().from_string(s) if s.startswith("[") else [s]
+        return self.from_string_list([s])
 
     def from_string_list(self, s_list: list[str]) -> Any:
         """Values given on the command line, one option after the other."""
-        if len(s_list) == 1:
-            return self.from_string(s_list[0])
+        if len(s_list) == 1 and not s_list[0].startswith("["):
+            return list(s_list)
         return super().from_string_list(s_list)
 
 

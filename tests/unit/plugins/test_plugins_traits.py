@@ -3,6 +3,7 @@
 import pytest
 from traitlets import TraitError, Type
 from traitlets.config import Config, Configurable
+from traitlets.config.loader import KVArgParseConfigLoader as KVCommandLine
 
 from perijove.plugins import discover
 from perijove.plugins.authenticator import Authenticator
@@ -59,6 +60,22 @@ def test_a_command_may_be_one_string() -> None:
         holder.command = []
     with pytest.raises(TraitError):
         holder.command = ["ok", 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["a"], ["a"]),
+        (["a b"], ["a b"]),
+        (["['a', 'b']"], ["a", "b"]),
+        (["a", "b"], ["a", "b"]),
+        (["[a"], ["[a"]),
+    ],
+)
+def test_a_command_is_read_from_the_command_line(words: list[str], command: list[str]) -> None:
+    arguments = [f"--Holder.command={word}" for word in words]
+    config = KVCommandLine(arguments, classes=[Holder]).load_config()
+    assert Holder(config=config).command == command
 
 
 def test_only_callables_are_hooks() -> None:
