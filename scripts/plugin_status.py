@@ -111,6 +111,8 @@ def page(report: dict[str, Any], baseline: dict[str, Any], reasons: dict[str, st
     text += WORSE
     worse = [test for suite in report["suites"].values() for test in suite["worse"]]
     text += "".join(f"- `{test}`: {reasons[test]}\n" for test in worse) or "None.\n"
+    flaky = [f"{name} ({', '.join(s['flaky'])})" for name, s in SUITES.items() if s.get("flaky")]
+    text += f"\nNot compared, since their outcome depends on timing: {'; '.join(flaky)}.\n"
     text += REST + "".join(f"| {names} | {why} |\n" for names, why in LEFT_OUT.items())
     return text
 
