@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from perijove.commands.check_config import run
 from perijove.config.check import check_config
 
 
@@ -76,32 +75,6 @@ def test_an_authenticator_that_refuses_is_told() -> None:
     )
     assert code == 1
     assert "Picky refuses the configuration: set c.Picky.client_id" in out
-
-
-DATABASE_USER = """
-from sqlalchemy import inspect
-from perijove.plugins.authenticator import Authenticator
-
-class Looks(Authenticator):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        if "users" not in inspect(self._deprecated_db_session.bind).get_table_names():
-            raise ValueError("there is no table of users")
-
-c.JupyterHub.authenticator_class = Looks
-c.Authenticator.allow_all = True
-"""
-
-
-def test_an_authenticator_that_looks_into_the_database_finds_one(
-    workdir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("jupyterhub_config.py").write_text(DATABASE_USER)
-    code = run([])
-    out = capsys.readouterr().out
-    assert (code, "OK" in out) == (0, True), out
-    assert "Looks (of the configuration file)" in out
-    assert [path.name for path in workdir.iterdir()] == ["jupyterhub_config.py"]
 
 
 def test_text_of_the_configuration_is_not_markup() -> None:
