@@ -6,7 +6,7 @@
 #   SKIP_SETUP=1 scripts/test.sh lint  without looking for anything to install
 #
 # Steps: lint types imports docs unit hub engines plugins conformance real
-# Ports used, all on 127.0.0.1: 15432 and up (PostgreSQL), 18100-18199 (conformance), 18300-18599 (hub tests).
+# Ports used, all on 127.0.0.1: 15432 and up (PostgreSQL), 18100-18199 (conformance), 18300-19899 (hub tests).
 # Logs of the steps: .cache/test/. Everything that is started here is stopped here.
 set -eu
 . "$(dirname "$0")/lib.sh"

@@ -116,7 +116,7 @@ def wait_for(what: str, check: Callable[[], T], limit_s: float = 30.0) -> T:
 
 def _port_range() -> tuple[int, int]:
     """This worker's share of the ports that hub tests may use (below the ephemeral ones)."""
-    first, last = map(int, os.environ.get("PERIJOVE_TEST_PORTS", "18300-18599").split("-"))
+    first, last = map(int, os.environ.get("PERIJOVE_TEST_PORTS", "18300-19899").split("-"))
     worker = re.fullmatch(r"gw(\d+)", os.environ.get("PYTEST_XDIST_WORKER", ""))
     if worker:
         share = (last - first + 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
