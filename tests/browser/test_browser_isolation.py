@@ -234,7 +234,7 @@ def test_it_does_not_start_her_server_without_a_click_of_hers(
     evil.evaluate(WRITE, [{"method": "POST", "url": f"{hub}api/users/ada/server"}])
     assert not house.running("ada")
 
-    for policy in ("", "no-referrer", "unsafe-url"):
+    for policy in ("", "no-referrer", "origin", "unsafe-url"):
         for link in links:
             evil.goto(f"{house.server('mallory')}evil")
             evil.evaluate(

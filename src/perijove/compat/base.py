@@ -54,6 +54,11 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
         services: HandlerServices = self.settings[KEY]
         return services
 
+    @property
+    def _served_by_hub(self) -> bool:
+        """Whether a hub answers this request; in suites of plug-ins handlers may stand alone."""
+        return isinstance(getattr(self.request.connection, "scope", None), Mapping)
+
     # -- who calls -------------------------------------------------------------------
     @cached_property
     def _hub_call(self) -> Call:

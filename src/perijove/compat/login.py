@@ -152,7 +152,7 @@ class LogoutHandler(BaseHandler):
 
     async def get(self) -> None:
         """Sign out; a link on a page of somebody else has to be confirmed."""
-        if self.current_user and needs_click(self._hub_call):
+        if self.current_user and self._served_by_hub and needs_click(self._hub_call):
             await self.answer_with(ask_to_sign_out)
             return
         await self.default_handle_logout()

@@ -7,7 +7,7 @@ proxy was restarted; one at a time.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from perijove.domain.ports import ProxyPort
 from perijove.domain.routes import Route
@@ -35,7 +35,11 @@ class Reconciler:
             metrics.PROXY_POLL_DURATION.observe(time.perf_counter() - began)
             # Read after the proxy's answer: a route added meanwhile is then wanted, not surplus.
             wanted = await self._desired()
-            await self._mend(wanted, actual)
+            changed = await self._mend(wanted, actual)
+            if changed:
+                # A server may have gone, or come, while it was mended: its own change of the
+                # table, made before ours, is then lost.
+                await self._mend(await self._desired(), changed, only=changed.keys())
             metrics.CHECK_ROUTES_DURATION.observe(time.perf_counter() - began)
             return actual
 
@@ -45,20 +49,37 @@ class Reconciler:
             wanted = await self._desired()
             await self._all(self._proxy.add_route(route) for route in wanted.routes.values())
 
-    async def _mend(self, wanted: Desired, actual: dict[str, Route]) -> None:
-        jobs: list[Awaitable[None]] = []
+    async def _mend(
+        self,
+        wanted: Desired,
+        actual: Mapping[str, Route | None],
+        only: Collection[str] | None = None,
+    ) -> dict[str, Route | None]:
+        """Make the proxy's table as ``wanted``; what was changed, None for what was deleted.
+
+        ``only``: routes that were just changed here; others are left alone.
+        """
+        changed: dict[str, Route | None] = {}
         for spec, route in wanted.routes.items():
+            if only is not None and spec not in only:
+                continue
             present = actual.get(spec)
             if present is None:
                 log.warning("Adding missing route %s => %s", spec, route.target)
-                jobs.append(self._proxy.add_route(route))
+                changed[spec] = route
             elif present.target.rstrip("/") != route.target.rstrip("/"):
                 log.warning("Route %s goes to %s; correcting", spec, present.target)
-                jobs.append(self._proxy.add_route(route))
-        for spec in actual.keys() - wanted.routes.keys() - wanted.untouched:
-            log.warning("Deleting stale route %s", spec)
-            jobs.append(self._proxy.delete_route(spec))
-        await self._all(jobs)
+                changed[spec] = route
+        kept = wanted.untouched if only is None else frozenset()
+        for spec, present in actual.items():
+            if present is not None and spec not in wanted.routes and spec not in kept:
+                log.warning("Deleting stale route %s", spec)
+                changed[spec] = None
+        await self._all(
+            self._proxy.delete_route(spec) if route is None else self._proxy.add_route(route)
+            for spec, route in changed.items()
+        )
+        return changed
 
     @staticmethod
     async def _all(jobs: Iterable[Awaitable[None]]) -> None:

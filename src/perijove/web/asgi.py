@@ -190,7 +190,7 @@ def _raw_path(scope: Scope) -> str:
 
 
 def _api_headers(page_headers: dict[str, str]) -> dict[str, str]:
-    headers = dict(page_headers)
+    headers = {**page_headers, "referrer-policy": NO_ADDRESS}
     policy = headers.get("content-security-policy", "")
     headers["content-security-policy"] = f"{policy}; default-src 'none'" if policy else ""
     return {name: value for name, value in headers.items() if value}
@@ -199,6 +199,10 @@ def _api_headers(page_headers: dict[str, str]) -> dict[str, str]:
 def _encoded(headers: dict[str, str]) -> tuple[RawHeader, ...]:
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
+
+NO_ADDRESS = "strict-origin"
+"""The referrer policy of pages whose address holds a code: it is told to nobody, even within the
+origin, which people's servers may share."""
 
 OPENER_POLICY = "noopener-allow-popups"
 """A page that opened the hub's in a window gets no hold of it, even from the same origin."""
@@ -218,8 +222,8 @@ def page_headers(pages: PageSettings, network: NetworkSettings) -> dict[str, str
         "content-security-policy": f"frame-ancestors 'none'{report}",
         "access-control-allow-headers": "accept, content-type, authorization",
         "x-content-type-options": "nosniff",
-        # People's servers share the hub's origin, and are not to learn what its addresses hold.
-        "referrer-policy": "strict-origin",
+        # Within the origin whole addresses are told: the hub knows by them which pages are its own.
+        "referrer-policy": "strict-origin-when-cross-origin",
         # Pages of people's servers may share the origin: with it the browser's cache, and the
         # windows that they open.
         "cache-control": "no-store",

@@ -46,5 +46,7 @@ def _is_trusted(request: Request, referer: str, addresses: Addresses, visitor: s
 
 
 def _path_is_trusted(path: str, addresses: Addresses, visitor: str) -> bool:
+    if path in {"", "/"}:
+        return False  # all that is told of a page that hides its address
     servers = f"{addresses.base_url}user/"
     return not path.startswith(servers) or path.startswith(addresses.server_path(visitor, ""))

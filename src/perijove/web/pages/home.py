@@ -24,7 +24,7 @@ from perijove.telemetry import metrics
 from perijove.web.api.hub import get_metrics
 from perijove.web.api.oauth import show_metadata
 from perijove.web.api.servers import named_limit
-from perijove.web.asgi import redirect
+from perijove.web.asgi import NO_ADDRESS, redirect
 from perijove.web.call import Call
 from perijove.web.pages.page import (
     PageSpawner,
@@ -251,7 +251,7 @@ async def show_share(call: Call) -> Response:
     owner = PageUser(await call.rooms.users.get(found.owner), call.rooms.addresses)
     spawner = owner.spawners[found.server_name]
     url = call.rooms.addresses.server_url(found.owner, found.server_name)
-    return await render(
+    shown = await render(
         call,
         "accept-share.html",
         code=code,
@@ -262,6 +262,8 @@ async def show_share(call: Call) -> Response:
         scope_descriptions=describe_scopes(found.scopes, catalogue=call.rooms.grants.catalogue),
         next_url=checked(call, call.argument("next")) or url,
     )
+    shown.headers["referrer-policy"] = NO_ADDRESS
+    return shown
 
 
 @page
