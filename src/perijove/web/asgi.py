@@ -190,7 +190,7 @@ def _raw_path(scope: Scope) -> str:
 
 
 def _api_headers(page_headers: dict[str, str]) -> dict[str, str]:
-    headers = {**page_headers, "referrer-policy": NO_ADDRESS}
+    headers = dict(page_headers)
     policy = headers.get("content-security-policy", "")
     headers["content-security-policy"] = f"{policy}; default-src 'none'" if policy else ""
     return {name: value for name, value in headers.items() if value}

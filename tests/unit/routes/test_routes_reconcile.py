@@ -119,6 +119,25 @@ async def test_missing_wrong_and_stale_routes_are_mended() -> None:
     assert proxy.calls == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(State.READY, State.STOPPING), (State.READY, None), (None, State.READY)]
+)
+async def test_what_moves_while_it_is_mended_is_looked_at_again(
+    before: State | None, after: State | None
+) -> None:
+    """The server's own change of the table came before the mend, and was lost."""
+    looks = iter([before, after])
+    proxy = TableProxy({SPEC: route(SPEC, READY.url)} if before is None else {})
+
+    async def desired() -> Desired:
+        state = next(looks, after)
+        servers = [replace(READY, state=state)] if state is not None else []
+        return desired_routes(ADDRESSES, FIXED, servers, [])
+
+    await Reconciler(proxy, desired).check()  # type: ignore[arg-type]
+    assert (SPEC in proxy.table) is (after is State.READY)
+
+
 async def test_a_final_slash_makes_no_difference_between_targets() -> None:
     proxy = TableProxy()
     await reconciler(proxy).check()

@@ -129,8 +129,7 @@ async def test_every_page_forbids_frames_guessing_and_talkative_referrers(
         headers = (await client.get(path)).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        kept = "strict-origin" if "/api/" in path else "strict-origin-when-cross-origin"
-        assert headers["referrer-policy"] == kept
+        assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -12,7 +12,7 @@ from perijove.oauth.consent import Consent
 from perijove.oauth.provider import Redirect, denied
 from perijove.people.sessions import SignedIn
 from perijove.web.api.operations import FORM, PAGE, Parameter, operation
-from perijove.web.asgi import redirect
+from perijove.web.asgi import NO_ADDRESS, redirect
 from perijove.web.call import Call
 from perijove.web.pages.page import check_form, look, render, to_login
 from perijove.wire import requests
@@ -81,12 +81,14 @@ async def _ask(call: Call, consent: Consent) -> Response:
         auth_state=None,
     )
     page.headers["cache-control"] = "no-store"
+    page.headers["referrer-policy"] = NO_ADDRESS
     return page
 
 
 def _back(call: Call, answer: Redirect, visitor: SignedIn) -> Response:
     response = redirect(answer.location)
     response.headers["cache-control"] = "no-store"
+    response.headers["referrer-policy"] = NO_ADDRESS
     # The server tells sign-ins apart by this cookie; it must know the one that the code is for.
     if visitor.session_id and call.rooms.session_cookie(call.request) != visitor.session_id:
         call.rooms.jar.set_session(response, call.request, visitor.session_id)
