@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from perijove.access.catalogue import DEFAULT_ROLES
+from perijove.access.catalogue import DEFAULT_ROLES, INHERIT
 from perijove.access.errors import AccessError
 from perijove.access.intersect import names_needed
 from perijove.access.roles import scopes_of_roles
@@ -192,6 +192,9 @@ class Tokens:
         who = owner_of(owner)
         known = await self._grants.role_scopes()
         default = known.get("token", DEFAULT_ROLES["token"].scopes)
+        asked = default if request.scopes is None else request.scopes
+        if request.roles is None and within is None and asked == (INHERIT,):
+            return asked  # whatever the owner holds, at each use
         held = (await self._grants.held_by(owner)).scopes
         try:
             wanted: Sequence[str] | None = request.scopes

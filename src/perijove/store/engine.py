@@ -79,10 +79,8 @@ class Database:
         self._read_connection: Connection | None = None
         self._readers = 0
         self._write_connection: Connection | None = None
-        self._threads = ThreadPoolExecutor(
-            1 if self.sqlite else POSTGRESQL_THREADS, thread_name_prefix="perijove-store"
-        )
-        self._writer = Writer(self._threads, self._transaction) if self.sqlite else None
+        self._threads = ThreadPoolExecutor(POSTGRESQL_THREADS, thread_name_prefix="perijove-store")
+        self._writer = Writer(self._transaction) if self.sqlite else None
 
     async def read(self, work: Work[T]) -> T:
         """The result of ``work``, which must only read."""
@@ -145,8 +143,24 @@ class Database:
             # One connection for good: to get one from the engine costs more than BEGIN does.
             if self._write_connection is None:
                 self._write_connection = self.engine.connect()
-            with self._write_connection.begin():
-                yield self._write_connection
+            connection = self._write_connection
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self._end_transaction(connection)
+                raise
+
+    def _end_transaction(self, connection: Connection) -> None:
+        """Roll back what a failed COMMIT leaves open; the pool would have done that."""
+        try:
+            driver: Any = connection.connection.driver_connection
+            if driver.in_transaction:
+                driver.rollback()
+        except (DBAPIError, sqlite3.Error):
+            self._write_connection = None
+            connection.invalidate()
+            connection.close()
 
     def _drop_reader(self) -> None:
         connection, self._read_connection = self._read_connection, None
@@ -157,6 +171,8 @@ class Database:
     def close(self) -> None:
         """Finish queued writes and close every connection. Safe to call twice."""
         self._threads.shutdown(wait=True)
+        if self._writer is not None:
+            self._writer.close()
         for connection in (self._read_connection, self._write_connection):
             if connection is not None:
                 connection.close()

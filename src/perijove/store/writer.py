@@ -9,12 +9,11 @@ gathered either: a lone writer goes at once.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from threading import Lock
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -38,45 +37,54 @@ class _Job:
 
 
 class Writer:
-    """Runs work of one event loop in one thread of ``threads``, in the order of its arrival."""
+    """Runs work of one event loop in a thread of its own, in the order of its arrival."""
 
-    def __init__(self, threads: Executor, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction) -> None:
         """``transaction``: begins one, and commits it unless the block raises."""
-        self._threads = threads
         self._transaction = transaction
-        self._waiting: deque[_Job] = deque()
-        self._lock = Lock()
-        self._running = False
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._closed = False
 
     async def run(self, work: Work[T]) -> T:
-        """The result of ``work`` when it is committed; what it raised, if it was undone."""
+        """The result of ``work`` when it is committed; what it raised, if it was undone.
+
+        Raises RuntimeError after ``close``.
+        """
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        if self._thread is None:
+            self._thread = Thread(target=self._serve, name="perijove-writer", daemon=True)
+            self._thread.start()
         job = _Job(work, asyncio.get_running_loop().create_future())
-        with self._lock:
-            self._waiting.append(job)
-            starts, self._running = not self._running, True
-        if starts:
-            self._threads.submit(self._drain)
+        self._queue.put(job)
         result: T = await job.future
         return result
 
-    def _drain(self) -> None:
-        """Do what waits until nothing does. Runs in the writing thread."""
-        while jobs := self._take():
-            self._commit(jobs)
-            loop = jobs[0].future.get_loop()
-            # A closed loop has nobody left who wants to know.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_tell, jobs)
+    def close(self) -> None:
+        """Finish what waits. Safe to call twice."""
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
 
-    def _take(self) -> list[_Job]:
-        jobs: list[_Job] = []
-        with self._lock:
-            while self._waiting and len(jobs) < MAX_TOGETHER:
-                job = self._waiting.popleft()
-                if not job.future.cancelled():
-                    jobs.append(job)
-            self._running = bool(jobs)
-        return jobs
+    def _serve(self) -> None:
+        """Do what waits until ``close``. Runs in the writing thread."""
+        open_ = True
+        while open_:
+            waiting = [self._queue.get()]
+            with suppress(Empty):
+                while len(waiting) < MAX_TOGETHER:
+                    waiting.append(self._queue.get_nowait())
+            open_ = None not in waiting
+            jobs = [job for job in waiting if job is not None and not job.future.cancelled()]
+            if jobs:
+                self._commit(jobs)
+                loop = jobs[0].future.get_loop()
+                # A closed loop has nobody left who wants to know.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(_tell, jobs)
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         try:

@@ -195,7 +195,13 @@ class LogFormatter(logging.Formatter):
         return "\n".join(lines)
 
 
+_FIT = "is_fit"
+"""The attribute of records whose message needs no more care."""
+
+
 def _message_of(record: logging.LogRecord) -> str:
+    if _FIT in record.__dict__:
+        return str(record.msg)
     text = str(record.msg)
     if record.args:
         text = text.replace("\n", _BREAK) % record.args
@@ -330,17 +336,12 @@ def log_request(logger: logging.Logger, line: RequestLine) -> None:
     if not logger.isEnabledFor(level):
         return
     target = f" -> {scrub_url(line.location)}" if line.location else ""
-    text = "%d %s %s%s (%s@%s) %.2fms"
-    args = (
-        line.status,
-        line.method,
-        scrub_url(line.uri),
-        target,
-        line.user,
-        line.ip,
-        line.duration_s * 1000,
+    who = escape_controls(f"{line.user}@{line.ip}")
+    text = (
+        f"{line.status} {line.method} {scrub_url(line.uri)}{target} ({who})"
+        f" {line.duration_s * 1000:.2f}ms"
     )
-    logger.handle(_request_record(logger, level, text, args))
+    logger.handle(_request_record(logger, level, text))
     if line.status >= 500 and line.status not in {502, 503}:
         logger.log(level, "%s", json.dumps(scrub_headers(line.headers), indent=None))
 
@@ -351,10 +352,8 @@ _HERE = (__file__, log_request.__code__.co_firstlineno)
 _templates: dict[tuple[str, int, int], dict[str, Any]] = {}
 
 
-def _request_record(
-    logger: logging.Logger, level: int, text: str, args: tuple[Any, ...]
-) -> logging.LogRecord:
-    """The record of a request's line.
+def _request_record(logger: logging.Logger, level: int, text: str) -> logging.LogRecord:
+    """The record of a request's line, whose ``text`` is fit for the log as it is.
 
     Most of a record is the same for all lines of one logger, level and thread; to work it
     out anew for each cost a tenth of a small answer. An operator's own kind of record is
@@ -362,7 +361,10 @@ def _request_record(
     """
 
     def make() -> logging.LogRecord:
-        return logger.makeRecord(logger.name, level, *_HERE, text, args, None, "log_request")
+        extra = {_FIT: True}
+        return logger.makeRecord(
+            logger.name, level, *_HERE, text, (), None, "log_request", extra=extra
+        )
 
     if logging.getLogRecordFactory() is not logging.LogRecord:
         return make()
@@ -379,7 +381,7 @@ def _request_record(
     fields["created"] = now
     fields["msecs"] = float(int((now - int(now)) * 1000))
     fields["relativeCreated"] += (now - template["created"]) * 1000
-    fields["args"] = args
+    fields["msg"] = text
     return record
 
 

@@ -10,9 +10,10 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from perijove.domain.errors import ConfigError
 from perijove.domain.settings import NetworkSettings
@@ -41,6 +42,53 @@ def _tls_options(certificates: Certificates) -> dict[str, Any]:
     }
 
 
+class _Gathering:
+    """A transport that sends the head of an answer together with its body.
+
+    uvicorn writes the two one after the other, and each write is a call of the operating
+    system that wakes the client: a sixth of a small answer's cost. A head waits for what
+    comes in the same turn of the loop, so the head of a stream is not held back.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write, in a moment if this is a head."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Close when all is written."""
+        self._flush()
+        self._transport.close()
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, with fewer writes."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
+
+
 class Listener:
     """Serves the application at the hub's private address."""
 
@@ -55,7 +103,7 @@ class Listener:
             uvicorn.Config(
                 application,
                 loop="none",
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,
