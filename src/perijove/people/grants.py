@@ -32,8 +32,8 @@ from perijove.people.cache import Cache
 from perijove.people.texts import storable
 from perijove.store import groups as group_store
 from perijove.store import oauth as oauth_store
+from perijove.store import rights as rights_store
 from perijove.store import roles as role_store
-from perijove.store import shares as share_store
 from perijove.store import users as user_store
 from perijove.store.engine import Database
 from perijove.work.bus import Bus
@@ -132,13 +132,12 @@ class Grants:
             expansion = scopes_of_service(holder.name, raws, self.catalogue)
             self._tell(f"service {holder.name}", expansion)
             return Held(Grant.of(expansion.scopes))
-        raws = [s for role in role_store.of_user(connection, holder.id) for s in role.scopes]
-        shares = share_store.received(connection, holder.id, self._clock.now())
-        shared = [scope for share in shares for scope in share.scopes]
-        expansion = scopes_of_user(holder.name, raws, shared, self.catalogue)
+        rights = rights_store.of_user(connection, holder.id, self._clock.now())
+        expansion = scopes_of_user(
+            holder.name, rights.role_scopes, rights.share_scopes, self.catalogue
+        )
         self._tell(f"user {holder.name}", expansion)
-        groups = frozenset(group_store.names_of_user(connection, holder.id))
-        return Held(Grant.of(expansion.scopes), groups)
+        return Held(Grant.of(expansion.scopes), rights.groups)
 
     async def _of_bearer(self, bearer: Bearer) -> Grant:
         known = self._tokens.get(bearer.token.id)

@@ -45,18 +45,17 @@ _NAMES_OF = {
 }
 _ALL = Prepared(_SELECT.order_by(roles.c.id))
 _BY_NAME = Prepared(_SELECT.where(roles.c.name == bindparam("name")))
-_OF_USER = Prepared(
-    _SELECT.where(
-        roles.c.id.in_(
-            union(
-                select(user_roles.c.role_id).where(user_roles.c.user_id == bindparam("user_id")),
-                select(group_roles.c.role_id)
-                .join(memberships, memberships.c.group_id == group_roles.c.group_id)
-                .where(memberships.c.user_id == bindparam("user_id")),
-            )
-        )
-    ).order_by(roles.c.id)
+HELD_BY_USER = roles.c.id.in_(
+    union(
+        select(user_roles.c.role_id).where(user_roles.c.user_id == bindparam("user_id")),
+        select(group_roles.c.role_id)
+        .join(memberships, memberships.c.group_id == group_roles.c.group_id)
+        .where(memberships.c.user_id == bindparam("user_id")),
+    )
 )
+"""Roles that the person ``user_id`` holds directly or through groups."""
+
+_OF_USER = Prepared(_SELECT.where(HELD_BY_USER).order_by(roles.c.id))
 _OF_SERVICE = Prepared(
     _SELECT.join(service_roles, service_roles.c.role_id == roles.c.id)
     .where(service_roles.c.service_id == bindparam("service_id"))

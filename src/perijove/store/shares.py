@@ -104,7 +104,7 @@ def _where(query: ShareQuery, now: datetime) -> list[ColumnElement[bool]]:
     if query.server_id is not None:
         where.append(shares.c.server_id == query.server_id)
     if query.received_by is not None:
-        where.append(_received_by(query.received_by))
+        where.append(received_by(query.received_by))
     if query.group_id is not None:
         where.append(shares.c.group_id == query.group_id)
     if query.server is not None:
@@ -112,7 +112,8 @@ def _where(query: ShareQuery, now: datetime) -> list[ColumnElement[bool]]:
     return where
 
 
-def _received_by(user_id: Any) -> ColumnElement[bool]:
+def received_by(user_id: Any) -> ColumnElement[bool]:
+    """Shares with the person, directly or through groups."""
     member_of = select(memberships.c.group_id).where(memberships.c.user_id == user_id)
     return or_(shares.c.user_id == user_id, shares.c.group_id.in_(member_of))
 
@@ -124,7 +125,7 @@ def _alive(now: Any) -> ColumnElement[bool]:
 _RECEIVED = Prepared(
     _SHARE.where(
         _alive(bindparam("now", type_=shares.c.expires_at.type)),
-        _received_by(bindparam("received_by")),
+        received_by(bindparam("received_by")),
     ).order_by(shares.c.id)
 )
 
