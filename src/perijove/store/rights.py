@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from perijove.store import shares as share_store
 from perijove.store.dialect import names_of
@@ -17,7 +17,7 @@ from perijove.store.prepared import Prepared
 from perijove.store.roles import HELD_BY_USER
 from perijove.store.tables import groups, memberships, roles, shares
 
-_SELECT: Select[Any] = select(
+_COLUMNS: tuple[Any, ...] = (
     names_of(select(roles.c.scopes.label("name")).where(HELD_BY_USER)),
     names_of(
         select(groups.c.name)
@@ -26,7 +26,7 @@ _SELECT: Select[Any] = select(
     ),
     select(shares.c.id).where(share_store.received_by(bindparam("user_id"))).exists(),
 )
-_RIGHTS = Prepared(_SELECT)
+_RIGHTS = Prepared(select(*_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)

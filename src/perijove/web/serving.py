@@ -42,12 +42,12 @@ def _tls_options(certificates: Certificates) -> dict[str, Any]:
     }
 
 
-class _Gathering:
+class GatheringTransport:
     """A transport that sends the head of an answer together with its body.
 
     uvicorn writes the two one after the other, and each write is a call of the operating
-    system that wakes the client: a sixth of a small answer's cost. A head waits for what
-    comes in the same turn of the loop, so the head of a stream is not held back.
+    system that wakes the client. A head waits for what comes in the same turn of the loop,
+    so the head of a stream is not held back.
     """
 
     __slots__ = ("_head", "_loop", "_transport")
@@ -86,7 +86,7 @@ class _Protocol(HttpToolsProtocol):
     """uvicorn's, with fewer writes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", GatheringTransport(transport, self.loop)))
 
 
 class Listener:
