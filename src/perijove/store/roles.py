@@ -45,6 +45,7 @@ _NAMES_OF = {
 }
 _ALL = Prepared(_SELECT.order_by(roles.c.id))
 _BY_NAME = Prepared(_SELECT.where(roles.c.name == bindparam("name")))
+
 HELD_BY_USER = roles.c.id.in_(
     union(
         select(user_roles.c.role_id).where(user_roles.c.user_id == bindparam("user_id")),
@@ -55,7 +56,6 @@ HELD_BY_USER = roles.c.id.in_(
 )
 """Roles that the person ``user_id`` holds directly or through groups."""
 
-_OF_USER = Prepared(_SELECT.where(HELD_BY_USER).order_by(roles.c.id))
 _OF_SERVICE = Prepared(
     _SELECT.join(service_roles, service_roles.c.role_id == roles.c.id)
     .where(service_roles.c.service_id == bindparam("service_id"))
@@ -84,11 +84,6 @@ def named(connection: Connection, names: Collection[str]) -> dict[str, Role]:
     """Those of these roles that exist, by name."""
     rows = connection.execute(_SELECT.where(roles.c.name.in_(sorted(set(names)))))
     return {role.name: role for role in map(from_row, rows)}
-
-
-def of_user(connection: Connection, user_id: int) -> list[Role]:
-    """The roles a person holds directly or through groups: one statement."""
-    return [from_row(row) for row in _OF_USER.all(connection, user_id=user_id)]
 
 
 def of_service(connection: Connection, service_id: int) -> list[Role]:
