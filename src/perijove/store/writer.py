@@ -4,8 +4,9 @@ SQLite has one writer at a time, so writers queue. A transaction of one's own co
 each of them a wake-up of the writing thread, BEGIN, COMMIT and a write to the log,
 together more than the statements in between. So the thread takes all that wait and
 runs them one after another in one transaction, each in a savepoint: what fails is
-undone alone, and nobody hears of success before the commit. Nobody waits to be
-gathered either: a lone writer goes at once.
+undone alone, and nobody hears of success before the commit. What comes in one turn of
+the event loop is handed over at its end: a thread that woke up earlier would only
+contend with the loop for the interpreter.
 """
 
 import asyncio
@@ -42,7 +43,8 @@ class Writer:
     def __init__(self, transaction: Transaction) -> None:
         """``transaction``: begins one, and commits it unless the block raises."""
         self._transaction = transaction
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._of_this_turn: list[_Job] = []
         self._thread: Thread | None = None
         self._closed = False
 
@@ -56,15 +58,24 @@ class Writer:
         if self._thread is None:
             self._thread = Thread(target=self._serve, name="perijove-writer", daemon=True)
             self._thread.start()
-        job = _Job(work, asyncio.get_running_loop().create_future())
-        self._queue.put(job)
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future())
+        if not self._of_this_turn:
+            loop.call_soon(self._hand_over)
+        self._of_this_turn.append(job)
         result: T = await job.future
         return result
+
+    def _hand_over(self) -> None:
+        jobs, self._of_this_turn = self._of_this_turn, []
+        if jobs:
+            self._queue.put(jobs)
 
     def close(self) -> None:
         """Finish what waits. Safe to call twice."""
         self._closed = True
         if self._thread is not None:
+            self._hand_over()
             self._queue.put(None)
             self._thread.join()
             self._thread = None
@@ -73,18 +84,20 @@ class Writer:
         """Do what waits until ``close``. Runs in the writing thread."""
         open_ = True
         while open_:
-            waiting = [self._queue.get()]
+            batches = [self._queue.get()]
             with suppress(Empty):
-                while len(waiting) < MAX_TOGETHER:
-                    waiting.append(self._queue.get_nowait())
-            open_ = None not in waiting
-            jobs = [job for job in waiting if job is not None and not job.future.cancelled()]
-            if jobs:
-                self._commit(jobs)
-                loop = jobs[0].future.get_loop()
-                # A closed loop has nobody left who wants to know.
-                with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(_tell, jobs)
+                while True:
+                    batches.append(self._queue.get_nowait())
+            open_ = None not in batches
+            waiting = [job for batch in batches for job in batch or ()]
+            for first in range(0, len(waiting), MAX_TOGETHER):
+                group = waiting[first : first + MAX_TOGETHER]
+                if jobs := [job for job in group if not job.future.cancelled()]:
+                    self._commit(jobs)
+                    loop = jobs[0].future.get_loop()
+                    # A closed loop has nobody left who wants to know.
+                    with suppress(RuntimeError):
+                        loop.call_soon_threadsafe(_tell, jobs)
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         try:
