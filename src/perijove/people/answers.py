@@ -4,16 +4,19 @@
 The answer hangs on the person's row, groups, roles and servers, so nearly any write
 could change it. Rather than have each of them say so, the database itself is asked
 whether anything was committed since, by this process or another. That is exact, and
-costs a tenth of reading anew. Where the database cannot tell (PostgreSQL), nothing is
-kept.
+costs a tenth of reading anew. It is asked once in a turn of the event loop: whoever
+knows of a later commit cannot have asked in this turn. Where the database cannot tell
+(PostgreSQL), nothing is kept.
 
 Two things that answers show are not in the database: rights, which come as objects
 that are replaced when they change, and activity that waits to be written.
 """
 
+import asyncio
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from perijove.people.activity import Activity, Key
 from perijove.store.engine import Database, Version
@@ -30,8 +33,7 @@ class _Answer:
     waiting: list[datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Where one answer is kept, as of one moment; ``body`` is None if it has to be made."""
 
     key: Hashable
@@ -48,6 +50,7 @@ class Answers:
         self._database = database
         self._activity = activity
         self._version: Version | None = None
+        self._is_of_this_turn = False
         self._kept: dict[Hashable, _Answer] = {}
 
     def look_up(self, key: Hashable, *made_of: object) -> Slot:
@@ -55,11 +58,21 @@ class Answers:
 
         Look before anything is read that the answer shows.
         """
+        if not self._is_of_this_turn:
+            self._look_at_database()
+        body = self._body(key, made_of)
+        return Slot(key, made_of, self._version, self._activity.changes, body)
+
+    def _look_at_database(self) -> None:
         version = self._database.version()
         if version != self._version:
             self._version = version
             self._kept.clear()
-        return Slot(key, made_of, version, self._activity.changes, self._body(key, made_of))
+        self._is_of_this_turn = True
+        asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._is_of_this_turn = False
 
     def _body(self, key: Hashable, made_of: tuple[object, ...]) -> bytes | None:
         answer = self._kept.get(key)

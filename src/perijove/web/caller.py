@@ -7,8 +7,7 @@ and cached by the people room.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from starlette.requests import Request
 
@@ -23,8 +22,7 @@ from perijove.web.cookies import SESSION, CookieJar, cookies_of
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+([^\s]+)\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls. ``signed_in`` is set for cookies, ``token`` for tokens, neither for strangers."""
 
     grant: Grant = NOTHING

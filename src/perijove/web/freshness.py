@@ -1,7 +1,5 @@
 """Asking the authenticator again, where a request gives the occasion."""
 
-from dataclasses import replace
-
 from perijove.domain.errors import Forbidden
 from perijove.domain.users import User
 from perijove.people.refresh import Freshness
@@ -28,7 +26,7 @@ async def fresh(call: Call, caller: Caller) -> Caller:
     if freshness is Freshness.FRESH:
         if user is caller.user:
             return caller
-        return replace(caller, user=user)
+        return caller._replace(user=user)
     if caller.signed_in is not None or rooms.authenticator.rules.refresh_strict:
         return STRANGER
     return caller

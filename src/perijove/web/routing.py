@@ -8,7 +8,7 @@ segment, however many routes there are.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from perijove.domain.errors import InvalidInput
@@ -29,8 +29,7 @@ class _Node:
     rest_endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """``endpoints`` by method; ``params`` decoded."""
 
     endpoints: dict[str, Endpoint]
