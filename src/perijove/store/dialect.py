@@ -6,6 +6,7 @@ SQL expression. Times are stored as naive UTC with microseconds.
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -101,7 +102,13 @@ class Several(TypeDecorator[tuple[Any, ...]]):
 def _read_several(value: Any) -> tuple[Any, ...]:
     if not value or value == "[]":
         return ()
-    return tuple(orjson.loads(value) if isinstance(value, str) else value)
+    return _parse_several(value) if isinstance(value, str) else tuple(value)
+
+
+@lru_cache(maxsize=1024)
+def _parse_several(text: str) -> tuple[Any, ...]:
+    # Most people hold the same role, and are in one of few groups.
+    return tuple(orjson.loads(text))
 
 
 class names_of(FunctionElement[tuple[str, ...]]):
