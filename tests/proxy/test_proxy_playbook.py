@@ -9,7 +9,7 @@ from perijove.proxy.plane import Plane, Settings
 from perijove.proxy.table import Route, Table
 from perijove.proxy.targets import parse_target
 
-GET = b"GET /t HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /t/ HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -88,7 +88,7 @@ class Play:
 def test_an_exchange_goes_out_and_back_and_the_connection_rests() -> None:
     play = Play()
     play.client.data_received(GET)
-    assert play.at_server().written.startswith(b"GET /t HTTP/1.1\r\nHost: x\r\nX-Forwarded-For")
+    assert play.at_server().written.startswith(b"GET /t/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For")
     assert not play.target.pool
     play.servers[0].data_received(OK)
     assert play.at_client.written == OK
@@ -155,7 +155,7 @@ def test_connections_that_are_closing_are_not_used() -> None:
 
 def test_after_a_refusal_the_client_is_read_on_for_a_while() -> None:
     play = Play()
-    play.client.data_received(b"GET /t HTTP/1.1\r\n\r\n")
+    play.client.data_received(b"GET /t/ HTTP/1.1\r\n\r\n")
     assert play.at_client.written.startswith(b"HTTP/1.1 400 ")
     assert play.at_client.ended == "eof"  # closing now could reset what was answered
     play.client.data_received(bytes(1000))

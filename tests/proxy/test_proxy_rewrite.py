@@ -26,7 +26,7 @@ def sent(
     """What a request head becomes."""
     request = read_request(head)
     assert request is not None
-    route = Route(key, parse_target(target), {}, 0.0)
+    route = Route(key, parse_target(target), {}, 0.0, by_host=rules.get("by_host", False))
     forwarding = Forwarding(ip, secure, Networks(trusted))
     return request_head(head, request, route, forwarding, Rules(**rules))
 

@@ -98,10 +98,13 @@ class AnsweringLine(ClientLine):
         self._count(refused.status, len(refused.reason) + 1)
         log.debug("%d %s", refused.status, refused.reason)
         body = refused.reason.encode() + b"\n"
-        fields = (("X-Content-Type-Options", "nosniff"),)
         self.transport.write(
             replies.reply(
-                refused.status, body, "text/plain; charset=utf-8", fields=fields, keep=False
+                refused.status,
+                body,
+                "text/plain; charset=utf-8",
+                fields=replies.SAFE_FIELDS,
+                keep=False,
             )
         )
         self._linger()

@@ -12,6 +12,7 @@ from time import monotonic
 
 from perijove.proxy import rewrite, tunnel
 from perijove.proxy.answers import AnsweringLine
+from perijove.proxy.boundary import is_bare, own_prefix
 from perijove.proxy.forward import borrow, connect
 from perijove.proxy.framing import BadChunks, Chunks, TooLong
 from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request
@@ -234,12 +235,16 @@ class ClientConnection(AnsweringLine):
         self._responding = True
         rules = self._plane.rules
         status = response.status
+        request, route = self._request, self._route
+        assert route is not None
+        bare = is_bare(request.path, route.depth)
         plain = response.as_is and self.keep and self.http11 and rules.keeps_location
-        if plain and status != 204 and status != 304:
+        if plain and status != 204 and status != 304 and not bare:
             return None
+        prefix = self._own_prefix()
         location = None
-        if not rules.keeps_location and self._route is not None:
-            location = rewrite.location_of(self._request, response, self._route.target, rules)
+        if not rules.keeps_location:
+            location = rewrite.location_of(request, response, route.target, rules)
         return rewrite.response_head(
             head,
             response,
@@ -247,13 +252,17 @@ class ClientConnection(AnsweringLine):
             dechunk=response.chunked and not self.http11,
             drop_length=status == 204 or (status == 304 and response.chunked),
             location=location,
+            prefix=prefix,
+            scope=prefix if bare else b"",
         )
 
     def interim(self, head: bytes, response: Response) -> None:
         """Relay 1xx, which clients of HTTP/1.0 would not understand."""
         if self.http11:
             if not response.as_is:
-                head = rewrite.response_head(head, response, connection=None)
+                head = rewrite.response_head(
+                    head, response, connection=None, prefix=self._own_prefix()
+                )
             self.transport.write(head)
 
     def response_done(self, status: int, size: int) -> None:
@@ -301,7 +310,9 @@ class ClientConnection(AnsweringLine):
     ) -> None:
         """Hand both transports over to a tunnel, with what has come early."""
         assert self._route is not None
-        head = rewrite.response_head(head, response, connection=None, drop_length=True)
+        head = rewrite.response_head(
+            head, response, connection=None, drop_length=True, prefix=self._own_prefix()
+        )
         self._server = None
         self._state = CLOSED
         self._plane.clients.discard(self)
@@ -313,6 +324,10 @@ class ClientConnection(AnsweringLine):
             client_is_full=self.write_paused, server_is_full=paused, client_is_done=self._eof,
         )  # fmt: skip
         self._buffer = b""
+
+    def _own_prefix(self) -> bytes:
+        """What the server of this exchange may speak for; empty: the whole origin."""
+        return own_prefix(self._request.path, self._route.depth) if self._route else b""
 
     # -- from one request to the next ------------------------------------------
     def _go_on(self) -> None:

@@ -138,7 +138,7 @@ class Control:
         if self._plane.table.by_host and key != "/":
             data = {**data, "host": key.split("/")[1]}
         now_s = self._plane.activity.now()
-        route = Route(key, target, data, now_s)
+        route = Route(key, target, data, now_s, self._plane.table.by_host)
         replaced = self._plane.table.add(route)
         if replaced is not None:
             self._plane.targets.release(replaced.target)

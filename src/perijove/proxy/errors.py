@@ -33,7 +33,8 @@ _FETCH_S = 5.0
 _KEPT_PAGES = 64
 _MAX_FETCHES = 16
 _PASSED_ON = (
-    "content-encoding", "content-security-policy", "x-content-type-options", "referrer-policy",
+    "content-encoding", "content-security-policy", "cross-origin-opener-policy",
+    "x-content-type-options", "referrer-policy",
 )  # fmt: skip
 
 
@@ -108,7 +109,10 @@ class ErrorPages:
             return built_in(code)
         finally:
             self._fetches -= 1
-        fields = tuple(
+        own = tuple(
+            (name, value) for name, value in replies.KEPT_APART if name.lower() not in got.fields
+        )
+        fields = own + tuple(
             (name.title(), got.fields[name]) for name in _PASSED_ON if name in got.fields
         )
         page = Page(got.body, got.fields.get("content-type", "text/html"), fields)
@@ -123,7 +127,8 @@ class ErrorPages:
             return None
         for name in (f"{code}.html", "error.html"):
             try:
-                return Page((self._directory / name).read_bytes(), "text/html; charset=utf-8")
+                body = (self._directory / name).read_bytes()
+                return Page(body, "text/html; charset=utf-8", replies.KEPT_APART)
             except OSError:
                 continue
         return None

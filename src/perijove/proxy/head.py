@@ -33,8 +33,9 @@ _REQUEST_FIELDS = re.compile(
     rb"|http2-settings|proxy(?:-[a-z0-9-]*)?):([^\r]*)"
 ).findall
 _RESPONSE_FIELDS = re.compile(
-    rb"\n(con(?:nection|tent-length)|transfer-encoding|upgrade|keep-alive|proxy-[a-z0-9-]*)"
-    rb":([^\r]*)"
+    rb"\n(c(?:on(?:nection|tent-length)|lear-site-data)|transfer-encoding|upgrade|keep-alive"
+    rb"|proxy-[a-z0-9-]*|s(?:ervice-worker-allowed|trict-transport-security)|alt-svc|nel|report-to"
+    rb"|x-accel-redirect):([^\r]*)"
 ).findall
 _OTHER_VERSION = re.compile(
     rb"[" + TOKEN + rb"]++ [!-~\x80-\xff]++ HTTP/(?!1\.[01]\r)[0-9](?:\.[0-9])?\r\n"
@@ -87,7 +88,11 @@ NO_REQUEST = Request(
 
 
 class Response(NamedTuple):
-    """What a response head says to a proxy; ``length`` is -1 where none is given."""
+    """What a response head says to a proxy; ``length`` is -1 where none is given.
+
+    ``as_is`` tells that it holds nothing that concerns only this hop, and nothing
+    that browsers would take for the whole origin (``boundary``).
+    """
 
     status: int
     http11: bool

@@ -12,9 +12,23 @@ _SENTENCES = {
     503: "The server behind this address does not answer. It may be starting or have stopped.",
 }
 
+KEPT_APART = (
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+    ("Cross-Origin-Opener-Policy", "noopener-allow-popups"),
+)
+"""For every answer of our own: it has the address of a server's page or the hub's.
+
+A neighbour's page that gets hold of it, in a frame or a window, can read the
+cookies that scripts of that address may read.
+"""
+
 SAFE_FIELDS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+    ("Cross-Origin-Opener-Policy", "noopener-allow-popups"),
     ("Cache-Control", "no-store"),
 )
 """For pages that we make ourselves."""

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from perijove.proxy import boundary
 from perijove.proxy.forwarded import CLAIMS, NAMES, Forwarding, Networks
 from perijove.proxy.head import Request, Response
 from perijove.proxy.table import Route
@@ -69,7 +70,7 @@ def request_head(
         return head[:-2] + (forwarding.blocks.get(request.host) or forwarding.block(request))
     target = request.target
     if not rules.include_prefix:
-        target = _without_prefix(target, route.depth - (rules.by_host and route.depth > 0))
+        target = _without_prefix(target, route.depth)
     lines, given, names = _kept_fields(head, rules, forwarding.believed)
     first = b"%s %s%s HTTP/1.1\r\n" % (request.method, base, target)
     if b"host" not in names:
@@ -154,9 +155,16 @@ def response_head(
     dechunk: bool = False,
     drop_length: bool = False,
     location: "Location | None" = None,
+    prefix: bytes = b"",
+    scope: bytes = b"",
 ) -> bytes:
-    """The response head for the client, with ``connection`` as its Connection field."""
-    if response.as_is and connection and location is None and not (dechunk or drop_length):
+    """The response head for the client, with ``connection`` as its Connection field.
+
+    ``prefix`` is what the server may speak for (empty: the whole origin); ``scope``
+    is the scope of service workers to state where the server states none.
+    """
+    changed = dechunk or drop_length or scope or location is not None
+    if response.as_is and connection and not changed:
         plain = _CONNECTION_FIELD.sub(b"", head[: response.end])
         return b"%sConnection: %s\r\n\r\n" % (plain[:-2], connection)
     fields = _split_fields(head[: response.end])
@@ -171,7 +179,14 @@ def response_head(
             continue
         if location is not None and name == b"location":
             line = b"Location: %s\r\n" % location.rewritten(line[9:].strip())
+        elif prefix and name in boundary.ORIGIN_WIDE:
+            continue
+        elif prefix and name == boundary.SCOPE:
+            stated = boundary.narrowed(line[len(name) + 1 :].strip(b" \t\r\n"), prefix)
+            line, scope = b"Service-Worker-Allowed: %s\r\n" % stated, b""
         lines.append(line)
+    if scope:
+        lines.append(b"Service-Worker-Allowed: %s\r\n" % scope)
     if response.upgrade and response.status in (101, 426):
         lines.append(b"Upgrade: %s\r\n" % response.upgrade)
         connection = b"Upgrade" if response.status == 101 else b"Upgrade, %s" % (connection or b"")

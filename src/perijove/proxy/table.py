@@ -15,18 +15,22 @@ from perijove.proxy.targets import Target
 class Route:
     """Where requests below ``key`` go.
 
-    ``key`` is the decoded prefix without trailing slash; ``data`` is what the
-    hub stored, handed back unread; ``last_activity_s`` is a Unix time.
+    ``key`` is the decoded prefix without trailing slash, ``depth`` how many of its
+    segments are a path's; ``data`` is what the hub stored, handed back unread;
+    ``last_activity_s`` is a Unix time.
     """
 
     __slots__ = ("data", "depth", "key", "last_activity_s", "target")
 
-    def __init__(self, key: str, target: Target, data: dict[str, Any], now_s: float) -> None:
+    def __init__(
+        self, key: str, target: Target, data: dict[str, Any], now_s: float, by_host: bool = False
+    ) -> None:
         self.key = key
         self.target = target
         self.data = data
         self.last_activity_s = now_s
-        self.depth = len(_segments(key))
+        segments = len(_segments(key))
+        self.depth = segments - 1 if by_host and segments else segments
 
 
 class _Node:
