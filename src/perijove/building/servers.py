@@ -9,6 +9,7 @@ from perijove.building.people import People
 from perijove.building.plugins import Plugins
 from perijove.domain.servers import State
 from perijove.domain.settings import Settings
+from perijove.plugins.http import make_http_client
 from perijove.routes.desired import Desired, FixedRoutes, desired_routes
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
@@ -56,9 +57,8 @@ def make_servers(
     """``on_failure_limit`` hears of too many failed starts in a row."""
     settings, database, bus, lease = ground.settings, ground.database, ground.bus, ground.lease
     certificates = ground.certificates
-    prober = Prober(
-        certificates.calling_context() if certificates is not None else None, settings.http
-    )
+    tls = certificates.calling_context() if certificates is not None else None
+    prober = Prober(make_http_client(settings.http, tls, keep=False))
     factory, holdings = plugins.spawners, Holdings()
     # Counted when somebody asks, not at each of thousands of starts.
     metrics.RUNNING_SERVERS.set_function(lambda: holdings.count(State.READY))

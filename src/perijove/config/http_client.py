@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-import aiohttp
-
 from perijove.config.sections import JupyterHubHTTPClient
 from perijove.config.words import check_dict, check_keys
 from perijove.domain.settings import HttpClientSettings
@@ -17,6 +15,11 @@ from perijove.domain.settings import HttpClientSettings
 
 def build_http_client(section: JupyterHubHTTPClient) -> HttpClientSettings:
     """The options, checked. Raises ConfigError for those that aiohttp does not have."""
+    if not section.connector_options and not section.session_options:
+        return HttpClientSettings()
+    # Imported here: it takes ten megabytes, and hubs without options never need it.
+    import aiohttp
+
     session = _checked("session_options", section.session_options, aiohttp.ClientSession)
     timeout = session.get("timeout")
     if isinstance(timeout, int | float) and not isinstance(timeout, bool):

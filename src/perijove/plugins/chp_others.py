@@ -8,8 +8,6 @@ import asyncio
 import logging
 from typing import Any
 
-import aiohttp
-
 from perijove.plugins.chp_api import ProxyRefused, RouteApi
 
 log = logging.getLogger("perijove.plugins.chp")
@@ -55,7 +53,7 @@ class OtherProxies:
     ) -> Any:
         try:
             return await api.request(method, path, body, retry=False)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             kind = "refuses" if isinstance(error, ProxyRefused) else "does not answer"
             log.warning("The proxy at %s %s %s %s: %s", url, kind, method, path, error)
             return None

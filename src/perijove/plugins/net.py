@@ -8,9 +8,8 @@ import time
 from collections import OrderedDict
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from perijove.kit.aio import backoff_delays
+from perijove.kit.http import Answer, HttpClient
 from perijove.kit.urls import unix_socket_of
 
 WILDCARDS = frozenset({"", "*", "0.0.0.0", "::", "[::]", "0"})
@@ -90,33 +89,25 @@ async def wait_for_server(url: str, timeout_s: float = 10.0) -> None:
 
 async def wait_for_http(
     url: str, timeout_s: float = 10.0, ssl_context: ssl.SSLContext | None = None
-) -> aiohttp.ClientResponse:
+) -> Answer:
     """The first answer below 500 to ``GET url``; redirects are not followed.
 
-    Raises TimeoutError after ``timeout_s`` seconds.
+    Raises TimeoutError after ``timeout_s`` seconds, ValueError for what is no URL.
     """
     end = time.monotonic() + timeout_s
-    last = "no answer"
-    async with aiohttp.ClientSession() as session:
-        for delay in backoff_delays():
-            try:
-                left = max(0.1, end - time.monotonic())
-                async with session.get(
-                    url,
-                    ssl=ssl_context if ssl_context is not None else True,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=left),
-                ) as response:
-                    await response.read()
-                    if response.status < 500:
-                        return response
-                    last = f"status {response.status}"
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                last = str(error) or type(error).__name__
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{url} did not answer within {timeout_s:g} seconds: {last}")
-            await asyncio.sleep(min(delay, left))
+    client = HttpClient(ssl_context, keep=False)
+    for delay in backoff_delays():
+        try:
+            answer = await client.ask("GET", url, timeout_s=max(0.1, end - time.monotonic()))
+            if answer.status < 500:
+                return answer
+            last = f"status {answer.status}"
+        except OSError as error:
+            last = str(error) or type(error).__name__
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"{url} did not answer within {timeout_s:g} seconds: {last}")
+        await asyncio.sleep(min(delay, left))
     raise AssertionError("unreachable")
 
 

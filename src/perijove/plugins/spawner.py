@@ -358,8 +358,10 @@ class Spawner(Watched, LoggingConfigurable):
         overrides = self.group_overrides
         if callable(overrides):
             overrides = await maybe_await(overrides(self))
+        if not overrides:
+            return  # before the groups are asked of the database
         groups = {group.name for group in self.user.groups}
-        for _, entry in sorted((overrides or {}).items()):
+        for _, entry in sorted(overrides.items()):
             if groups & set(entry["groups"]):
                 await maybe_await(self._apply_overrides(entry["spawner_override"]))
 

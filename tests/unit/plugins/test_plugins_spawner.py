@@ -249,6 +249,22 @@ async def test_group_overrides_may_be_computed() -> None:
     assert spawner.debug is True
 
 
+@pytest.mark.parametrize("overrides", [{}, None, lambda spawner: None])
+async def test_groups_are_not_looked_up_without_overrides(overrides: Any) -> None:
+    class Person:
+        name = "ada"
+
+        @property
+        def groups(self) -> Any:
+            raise AssertionError("nobody needs them")
+
+    spawner = make_spawner(Still)
+    if overrides is not None:
+        spawner.group_overrides = overrides
+    spawner.user = Person()
+    await spawner.apply_group_overrides()
+
+
 # -- states and scopes -----------------------------------------------------------
 @pytest.mark.parametrize(
     ("flag", "word"),

@@ -5,10 +5,11 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from aiohttp import TCPConnector, web
+from aiohttp import web
 
 from perijove.domain.errors import PluginError, StartFailed
-from perijove.domain.settings import HttpClientSettings
+from perijove.kit.http import Answer as HttpAnswer
+from perijove.kit.http import HttpClient
 from perijove.routes import probe
 from perijove.routes.probe import Prober
 
@@ -21,11 +22,9 @@ class Peer:
         self.asked = 0
         self.url = ""
         self.gate: asyncio.Event | None = None
-        self.headers: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked += 1
-        self.headers = dict(request.headers)
         if self.gate is not None:
             await self.gate.wait()
         headers = {"X-JupyterHub-Version": "6.1.1", "Location": "/elsewhere"}
@@ -52,22 +51,10 @@ async def peer() -> AsyncIterator[Peer]:
 @pytest.fixture
 async def prober(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Prober]:
     monkeypatch.setattr(probe, "POLL_EVERY_S", 0.02)
-    made = Prober()
+    made = Prober(HttpClient(keep=False))
     yield made
     await made.close()
     await made.close()
-
-
-async def test_the_operators_options_of_the_http_client_count(peer: Peer) -> None:
-    options = HttpClientSettings({"limit": 3, "force_close": False}, {"headers": {"X-By": "hub"}})
-    made = Prober(http=options)
-    answer = await made.ask(peer.url, 5)
-    connector = made._client().connector
-    await made.close()
-    assert answer is not None
-    assert isinstance(connector, TCPConnector)
-    assert (connector.limit, connector.force_close) == (3, False)
-    assert peer.headers["X-By"] == "hub"
 
 
 def answering(*answers: int | Exception | None) -> Callable[[], Awaitable[int | None]]:
@@ -149,16 +136,19 @@ async def test_a_poll_that_hangs_does_not_make_the_time_longer(prober: Prober) -
     assert caught.value.reason == "timeout"
 
 
-async def test_a_closed_port_is_seen_without_a_request(peer: Peer) -> None:
-    assert await Prober.listens(peer.url)
-    assert peer.asked == 0
-    for url in ("http://127.0.0.1:1/api", "http://[::1]:1/api"):
-        assert not await Prober.listens(url)
+async def test_a_client_with_more_patience_does_not_make_the_time_longer() -> None:
+    class Patient:
+        async def ask(self, *_: object, **__: object) -> HttpAnswer:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
 
+        async def close(self) -> None:
+            pass
 
-@pytest.mark.parametrize("url", ["http://some-name:1/", "http://[bad/", "http://1.2.3.4:x/", ""])
-async def test_what_cannot_be_seen_cheaply_is_left_to_a_request(url: str) -> None:
-    assert await Prober.listens(url)
+    async with asyncio.timeout(5):
+        with pytest.raises(StartFailed) as caught:
+            await Prober(Patient()).wait("http://127.0.0.1:1/api", 0.2, answering(None))
+    assert caught.value.reason == "timeout"
 
 
 async def test_a_server_that_begins_to_listen_is_found(peer: Peer, prober: Prober) -> None:

@@ -11,6 +11,7 @@ from perijove.domain.ports import AuthRules, FormData, Launch, SpawnerPort
 from perijove.domain.routes import Route
 from perijove.domain.servers import Server
 from perijove.domain.users import User
+from perijove.kit.http import HttpClient
 from perijove.routes.probe import Answer, Prober
 
 
@@ -315,14 +316,9 @@ class FakeProber(Prober):
     """The real waiting; whether somebody answers is a look into the world."""
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(HttpClient(keep=False))
         self.world = world
         self.asked: list[str] = []
-
-    @staticmethod
-    async def listens(url: str) -> bool:
-        """No socket is behind the addresses of this world."""
-        return True
 
     async def ask(self, url: str, timeout_s: float) -> Answer | None:
         await asyncio.sleep(0)

@@ -9,6 +9,7 @@ from typing import Any
 from perijove.access.catalogue import CATALOGUE
 from perijove.domain.settings import NetworkSettings, ServiceSpec
 from perijove.kit.clock import RealClock
+from perijove.kit.http import HttpClient
 from perijove.people.activity import Activity
 from perijove.people.grants import Grants
 from perijove.people.tokens import Tokens
@@ -77,7 +78,7 @@ class ServicesHouse:
         self.tenure = Tenure(self.database, self.tokens, self.addresses, self.lease)
         self.route_checks = 0
         self.environment = ServiceEnvironment(network(), self.addresses)
-        self.prober = Prober()
+        self.prober = Prober(HttpClient(keep=False))
         self.supervisors: list[Supervisor] = []
 
     async def load(self, *specs: ServiceSpec) -> None:
