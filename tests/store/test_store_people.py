@@ -164,10 +164,11 @@ def test_auth_state_comes_back_byte_for_byte(database: Database) -> None:
 def test_groups_of_a_user_become_exactly_the_given_ones(database: Database) -> None:
     (ada,) = add(database, "ada")
     assert database.write_now(lambda c: groups.set_of_user(c, ada.id, ["ga", "ga", "gb"]))
+    assert database.read_now(lambda c: users.with_groups(c, ada.id)) == (ada, ("ga", "gb"))
     assert database.read_now(lambda c: groups.names_of_user(c, ada.id)) == ("ga", "gb")
     assert not database.write_now(lambda c: groups.set_of_user(c, ada.id, ["gb", "ga"]))
     assert database.write_now(lambda c: groups.set_of_user(c, ada.id, ["gc"]))
-    assert database.read_now(lambda c: groups.names_of_user(c, ada.id)) == ("gc",)
+    assert database.read_now(lambda c: users.with_groups(c, ada.id)) == (ada, ("gc",))
     assert database.read_now(groups.all_names) == {"ga", "gb", "gc"}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from perijove.domain.errors import LeaseLost
 from perijove.domain.servers import Failure, Server, State, Wish
+from perijove.domain.users import User
 from perijove.store import leases, servers, users
 from perijove.store.dialect import utc_in
 from perijove.store.engine import Database
@@ -66,9 +67,9 @@ def row(database: Database, server: Server) -> Server:
     return found
 
 
-def enqueue(database: Database, server: Server, owner: str = "r1", **values: Any) -> int | None:
+def enqueue(database: Database, server: Server, owner: str = "r1", **values: Any) -> Server | None:
     given = {"options": {}, "display_name": None, **values}
-    return database.write_now(lambda c: servers.enqueue(c, server.id, owner, **given))
+    return database.write_now(lambda c: servers.enqueue(c, server, owner, **given))
 
 
 def many(database: Database, count: int, owner: str, state: State = State.READY) -> set[int]:
@@ -154,8 +155,10 @@ def test_a_request_takes_a_stopped_server_and_resets_what_was(
             c, ada.id, failure=Failure("old").as_json(), plugin_state={"pid": 1}, removing=False
         )
     )
-    assert enqueue(database, ada, "r1", options={"x": 1}, display_name="A") == 1
+    queued = enqueue(database, ada, "r1", options={"x": 1}, display_name="A")
     stored = row(database, ada)
+    assert queued == stored
+    assert stored.epoch == 1
     assert (stored.state, stored.wanted, stored.lease_owner) == (State.QUEUED, Wish.UP, "r1")
     assert (stored.failure, stored.plugin_state, stored.url) == (None, {}, None)
     assert (stored.options, stored.display_name) == ({"x": 1}, "A")
@@ -171,7 +174,8 @@ def test_requests_at_once_are_granted_once(
     answers = at_once(
         *(lambda db=db, n=n: enqueue(db, ada, f"r{n}") for n, db in enumerate(rivals))  # type: ignore[misc]
     )
-    assert sorted(str(answer) for answer in answers) == ["1", "None", "None"]
+    assert answers.count(None) == len(answers) - 1
+    assert row(database, ada).epoch == 1
 
 
 def test_a_stopped_server_takes_no_wish_to_stop(database: Database, ada: Server) -> None:
@@ -247,6 +251,16 @@ def test_an_active_server_is_not_removed(database: Database, ada: Server) -> Non
     database.write_now(lambda c: servers.edit(c, ada.id, state="stopped"))
     assert database.write_now(lambda c: servers.remove(c, ada.id))
     assert not database.write_now(lambda c: servers.remove(c, ada.id))
+
+
+def test_a_server_is_found_together_with_its_owner(database: Database, ada: Server) -> None:
+    def find(user: str, server: str) -> tuple[User, Server | None] | None:
+        return database.read_now(lambda c: servers.find_owner(c, user, server))
+
+    owner = database.read_now(lambda c: users.find(c, ada.user_name))
+    assert find(ada.user_name, "") == (owner, row(database, ada))
+    assert find(ada.user_name, "lab") == (owner, None)
+    assert find("nobody", "") is None
 
 
 def test_who_is_being_deleted_is_leaving(database: Database, ada: Server) -> None:
@@ -393,7 +407,7 @@ def test_a_limit_holds_for_requests_at_once(database: Database, rivals: list[Dat
         def work(connection: Connection) -> bool:
             if servers.count(connection, server.user_id).active >= 5:
                 return False
-            return servers.enqueue(connection, server.id, "r", {}, None) is not None
+            return servers.enqueue(connection, server, "r", {}, None) is not None
 
         return db.write_now(work)
 

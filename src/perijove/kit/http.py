@@ -8,11 +8,13 @@ socket; nothing is followed, decoded or kept.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -117,17 +119,21 @@ class HttpClient:
     async def _connect(self, place: _Place) -> "_Connection":
         loop = asyncio.get_running_loop()
         context = (self._tls or _default_context()) if place.tls else None
+        name = place.host if place.tls else None
+
+        def make() -> _Connection:
+            return _Connection(self._max_bytes)
+
         if place.socket is not None:
             _, made = await loop.create_unix_connection(
-                lambda: _Connection(self._max_bytes),
-                place.socket,
-                ssl=context,
-                server_hostname=place.host if place.tls else None,
+                make, place.socket, ssl=context, server_hostname=name
             )
-            return made
-        _, made = await loop.create_connection(
-            lambda: _Connection(self._max_bytes), place.host, place.port, ssl=context
-        )
+        elif (sock := await _dial(place.host, place.port)) is not None:
+            _, made = await loop.create_connection(
+                make, sock=sock, ssl=context, server_hostname=name
+            )
+        else:
+            _, made = await loop.create_connection(make, place.host, place.port, ssl=context)
         return made
 
     async def _exchange(self, connection: "_Connection", place: _Place, request: bytes) -> Answer:
@@ -252,6 +258,25 @@ class _Connection(asyncio.Protocol):
             return
         self.stays = not self.ended and self._parser.should_keep_alive()
         self._asking.set_result(Answer(self._status, self._headers, b"".join(self._body)))
+
+
+async def _dial(host: str, port: int) -> socket.socket | None:
+    """A connected socket, where ``host`` is an address; None where it is a name.
+
+    A server that does not listen yet is asked again and again, and a socket alone finds
+    that out for a third of what the loop's way to connect costs.
+    """
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        return None
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _parse(url: str) -> tuple[_Place, str, str]:

@@ -28,6 +28,7 @@ class RouteApi:
         http: HttpClientSettings = HttpClientSettings(),  # noqa: B008 - frozen
     ) -> None:
         self._client: Http = make_http_client(http, ssl_context, keep=True)
+        self._timeout_s = _wanted_timeout_s(http) or REQUEST_TIMEOUT_S
         self._url = ""
         self._token = ""
         self._semaphore: Any = None
@@ -71,7 +72,7 @@ class RouteApi:
             f"{self._url}/api/routes{path}",
             headers=headers,
             body=None if body is None else json.dumps(body).encode(),
-            timeout_s=REQUEST_TIMEOUT_S,
+            timeout_s=self._timeout_s,
         )
         if answer.status == 404 and method == "DELETE":
             return None
@@ -81,3 +82,8 @@ class RouteApi:
         if answer.status >= 400:
             raise ProxyRefused(f"{method} {path}: {answer.status} {text[:200]}")
         return json.loads(text) if text else {}
+
+
+def _wanted_timeout_s(http: HttpClientSettings) -> float | None:
+    """How long a request may take, if the operator has said so."""
+    return getattr(http.session_options.get("timeout"), "total", None)

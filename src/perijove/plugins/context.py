@@ -81,13 +81,17 @@ class PluginServer(HasTraits):
 
     @bind_url.setter
     def bind_url(self, url: str) -> None:
+        self.move_to(url)
+        self.base_url = prefix_of(urlsplit(url).path)
+
+    def move_to(self, url: str) -> None:
+        """Take over all of a URL but its path."""
         parts = urlsplit(url)
         self.proto = parts.scheme.partition("+")[0] or "http"
         self.socket_path = unix_socket_of(url) or ""
         if not self.socket_path:
             self.ip = parts.hostname or ""
             self.port = parts.port or (443 if self.proto == "https" else 80)
-        self.base_url = prefix_of(parts.path)
 
     @property
     def host(self) -> str:

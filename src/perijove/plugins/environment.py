@@ -19,7 +19,8 @@ def build_environment(spawner: Any) -> dict[str, Any]:
     if spawner.env:
         spawner.log.warning("Spawner.env is old; use Spawner.environment")
         env.update(spawner.env)
-    env.update({key: os.environ[key] for key in spawner.env_keep if key in os.environ})
+    kept = ((key, os.environ.get(key)) for key in spawner.env_keep)
+    env.update({key: value for key, value in kept if value is not None})
     env.update(_identity(spawner))
     env.update(_urls(spawner))
     env.update(_oauth(spawner))

@@ -1,5 +1,6 @@
 """Requests by aiohttp, with the operator's options (``c.JupyterHubHTTPClient``)."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from inspect import signature
@@ -16,7 +17,7 @@ from perijove.kit.urls import unix_socket_of
 class OptionedClient:
     """``kit.http.Http`` with options of the connector and of the session.
 
-    A ``timeout`` of the operator's counts in place of the caller's.
+    Of the operator's ``timeout`` and the caller's the shorter counts.
     """
 
     def __init__(
@@ -37,20 +38,19 @@ class OptionedClient:
         timeout_s: float,
     ) -> Answer:
         """As ``Http.ask``."""
-        timeout = self._settings.session_options.get(
-            "timeout", aiohttp.ClientTimeout(total=timeout_s)
-        )
         socket = unix_socket_of(url)
         try:
-            async with self.session(socket).request(
-                method,
-                URL(_beyond_socket(url) if socket else url, encoded=True),
-                headers=headers,
-                data=body,
-                ssl=self._tls,
-                allow_redirects=False,
-                timeout=timeout,
-            ) as response:
+            async with (
+                asyncio.timeout(timeout_s),
+                self.session(socket).request(
+                    method,
+                    URL(_beyond_socket(url) if socket else url, encoded=True),
+                    headers=headers,
+                    data=body,
+                    ssl=self._tls,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, found, await response.read())
         except aiohttp.ClientError as error:

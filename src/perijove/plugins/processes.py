@@ -50,7 +50,8 @@ def _status(pid: int) -> _Status | None:
     """State letter and birth of a process; None when there is none."""
     if sys.platform == "linux":
         try:
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+                text = file.read().decode(errors="replace")
         except OSError:
             return None
         # proc_pid_stat(5): the name in brackets may hold anything; state is field 3, start 22.

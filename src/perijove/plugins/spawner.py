@@ -31,7 +31,7 @@ from perijove.plugins.context import PluginServer, warn_of_db
 from perijove.plugins.environment import build_environment
 from perijove.plugins.options import FORM_READERS, assign_options, merge_override
 from perijove.plugins.refusal import SpawnException
-from perijove.plugins.traits import ByteSpecification, Command
+from perijove.plugins.traits import ByteSpecification, Command, Lazy
 from perijove.plugins.traits import Callable as CallableTrait
 from perijove.plugins.watched import Watched
 
@@ -48,7 +48,7 @@ class Spawner(Watched, LoggingConfigurable):
     hub = AnyTrait(None)
     authenticator = AnyTrait(None)
     orm_spawner = AnyTrait(None, allow_none=True)
-    handler = AnyTrait(None, allow_none=True)
+    handler = Lazy(None, allow_none=True)
     api_token = Unicode("")
     oauth_client_id = Unicode("", allow_none=True)
     user_options = Dict()
@@ -138,14 +138,14 @@ class Spawner(Watched, LoggingConfigurable):
         "parameter of that name).",
     ).tag(config=True)
     apply_user_options = Union(
-        [CallableTrait(), Dict()],
+        [Dict(), CallableTrait()],
         default_value=None,
         allow_none=True,
         help="Applies options before a start: a callable (spawner, options), or a dict from "
         "option name to spawner attribute.",
     ).tag(config=True)
     group_overrides = Union(
-        [CallableTrait(), Dict()],
+        [Dict(), CallableTrait()],
         help="Settings by group: name to {groups, spawner_override}, or a callable that gets the "
         "spawner and returns that.",
     ).tag(config=True)
@@ -169,12 +169,12 @@ class Spawner(Watched, LoggingConfigurable):
         "of the role 'server'.",
     ).tag(config=True)
     oauth_client_allowed_scopes = Union(
-        [CallableTrait(), List()],
+        [List(), CallableTrait()],
         help="Scopes that OAuth tokens issued to this server may hold besides access to it, or a "
         "callable that gets the spawner.",
     ).tag(config=True)
     oauth_roles = Union(
-        [CallableTrait(), List()],
+        [List(), CallableTrait()],
         help="Old; use oauth_client_allowed_scopes. Names of roles, or a callable.",
     ).tag(config=True)
     ssl_alt_names = Union(

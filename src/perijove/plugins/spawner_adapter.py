@@ -25,6 +25,7 @@ from perijove.plugins.failures import (
 )
 from perijove.plugins.net import WILDCARDS, connectable
 from perijove.plugins.spawner import Spawner
+from perijove.plugins.traits import Later, Lazy
 
 log = logging.getLogger("perijove.plugins")
 
@@ -114,7 +115,7 @@ class SpawnerAdapter:
         self._row.started = launch.server.started
         if launch.server.oauth_client_id:
             spawner.oauth_client_id = launch.server.oauth_client_id
-        spawner.handler = self._context.handler_for(launch.request)
+        self._show_request(launch.request)
         if launch.options is not None:
             self._row.user_options = dict(launch.options)
         spawner.user_options = dict(self._row.user_options or {})
@@ -126,7 +127,16 @@ class SpawnerAdapter:
             await self._run_hooks()
         except Exception as error:
             self._note_failure(error)
+            self._show_request(None)
             raise
+
+    def _show_request(self, request: object | None) -> None:
+        """Give the plug-in a handler for the request behind a start, made if it looks."""
+        kind, make = type(self.spawner), self._context.handler_for
+        if request is not None and isinstance(getattr(kind, "handler", None), Lazy):
+            self.spawner.handler = Later(lambda: make(request))
+        else:
+            self.spawner.handler = make(request)
 
     async def _run_hooks(self) -> None:
         spawner, owner = self.spawner, self._owner
@@ -159,6 +169,8 @@ class SpawnerAdapter:
         except Exception as error:
             self._note_failure(error)
             raise
+        finally:
+            self._show_request(None)  # it holds the whole request
 
     def _url_of(self, answer: Any) -> str:
         scheme = "https" if self.spawner.internal_ssl else "http"
@@ -245,9 +257,7 @@ class SpawnerAdapter:
                 self.spawner.server = None
                 return
             server = self.spawner.server or self._new_server()
-            host = PluginServer.from_url(url)
-            for name in ("proto", "ip", "port", "socket_path"):
-                setattr(server, name, getattr(host, name))
+            server.move_to(url)
             self.spawner.server = server
         finally:
             self._own_change = False

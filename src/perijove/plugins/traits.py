@@ -5,6 +5,7 @@ The names are part of the plug-in interface: plug-ins import them as
 """
 
 import re
+from collections.abc import Callable as AnyCallable
 from typing import Any
 
 import traitlets
@@ -76,6 +77,26 @@ class ByteSpecification(Integer):  # type: ignore[type-arg]
     def from_string(self, s: str) -> Any:
         """A value from the command line, checked on assignment."""
         return None if self.allow_none and s == "None" else s
+
+
+class Later:
+    """A value that is made when somebody looks: ``make`` gives it."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: AnyCallable[[], Any]) -> None:
+        self.make = make
+
+
+class Lazy(traitlets.Any):
+    """Any value. One that is set as a ``Later`` is made at the first look at it."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:
+        """The value itself."""
+        value = super().get(obj, cls)
+        if isinstance(value, Later):
+            value = obj._trait_values[self.name] = value.make()
+        return value
 
 
 class Callable(traitlets.TraitType):  # type: ignore[type-arg]

@@ -20,6 +20,7 @@ from perijove.domain.ports import SpawnerFactory
 from perijove.domain.servers import Server, State
 from perijove.domain.settings import LimitSettings, ServerSettings
 from perijove.domain.users import User
+from perijove.people.texts import storable
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.names import check_server_name, is_valid
 from perijove.servers.runner import Runner
@@ -109,27 +110,30 @@ class Commands:
         _check_startable(server)
         self._check_limits(connection, server)
         options = wanted.options
-        epoch = server_rows.enqueue(
+        queued = server_rows.enqueue(
             connection,
-            server.id,
+            server,
             self._replica,
             (server.options or {}) if options is KEEP else options,
             server.display_name if wanted.display_name is KEEP else wanted.display_name,
         )
-        queued = server_rows.get(connection, server.id)
         if queued is None:
-            raise Conflict(f"{server.full_name} was deleted meanwhile")
-        if epoch is None:
-            # Another replica was faster, after we looked.
-            if queued.pending == "spawn":
-                return queued, False
-            _check_startable(queued)
-            raise Conflict(f"{server.full_name} changed meanwhile; try again")
+            return self._outrun(connection, server), False
         event_rows.clear(connection, server.id)
         first = ProgressEvent(1, {"progress": 0, "message": "Server requested"})
         event_rows.append(connection, server.id, [first])
         server_rows.touch_owner(connection, server.user_id)
         return queued, True
+
+    def _outrun(self, connection: Connection, server: Server) -> Server:
+        """The server that another replica started since we looked. Raises if it did not."""
+        found = server_rows.get(connection, server.id)
+        if found is None:
+            raise Conflict(f"{server.full_name} was deleted meanwhile")
+        if found.pending != "spawn":
+            _check_startable(found)
+            raise Conflict(f"{server.full_name} changed meanwhile; try again")
+        return found
 
     def _check_name(self, server: Server) -> None:
         """Names from before the present rule may be forbidden to start."""
@@ -142,8 +146,7 @@ class Commands:
 
     async def _notice_death(self, user: str, name: str) -> None:
         """A server that died a moment ago can be started at once."""
-        server = await self.find(user, name)
-        holding = self._holdings.get(server.id) if server is not None else None
+        holding = self._holdings.find(user, name)
         if holding is not None and holding.server.ready and not await self._runner.poll(holding):
             assert holding.stopping is not None
             await asyncio.wait([holding.stopping], timeout=CLEANUP_S)
@@ -345,6 +348,15 @@ class Commands:
     async def find(self, user: str, name: str) -> Server | None:
         """The server of this user with this name."""
         return await self._database.read(lambda c: server_rows.find(c, user, name))
+
+    async def find_owner(self, user: str, name: str) -> tuple[User, Server | None]:
+        """The user, and their server of this name: one statement. Raises NotFound for nobody."""
+        if not storable(user) or not storable(name):
+            raise NotFound
+        found = await self._database.read(lambda c: server_rows.find_owner(c, user, name))
+        if found is None:
+            raise NotFound
+        return found
 
 
 @dataclass(frozen=True, slots=True)

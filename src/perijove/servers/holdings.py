@@ -73,6 +73,8 @@ class Holdings:
 
     def __init__(self) -> None:
         self._by_id: dict[int, Holding] = {}
+        # A held server keeps its name, for what is active cannot be renamed.
+        self._by_name: dict[tuple[str, str], Holding] = {}
 
     def __iter__(self) -> Iterator[Holding]:
         return iter(tuple(self._by_id.values()))
@@ -84,16 +86,22 @@ class Holdings:
         """The holding of a server, if it is held here."""
         return self._by_id.get(server_id)
 
+    def find(self, user: str, server: str) -> Holding | None:
+        """The holding of the user's server of this name, if it is held here."""
+        return self._by_name.get((user, server))
+
     def add(self, server: Server) -> Holding:
         """Hold a server; one that is held already starts over with the new row."""
         holding = Holding(server)
-        self._by_id[server.id] = holding
+        self._by_id[server.id] = self._by_name[server.user_name, server.name] = holding
         return holding
 
     def drop(self, holding: Holding) -> None:
         """Hold it no longer."""
-        if self._by_id.get(holding.server.id) is holding:
-            del self._by_id[holding.server.id]
+        server = holding.server
+        if self._by_id.get(server.id) is holding:
+            del self._by_id[server.id]
+            self._by_name.pop((server.user_name, server.name), None)
         holding.signal.set()
 
     def count(self, state: State) -> int:

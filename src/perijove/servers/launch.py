@@ -28,7 +28,6 @@ from perijove.servers import lifecycle
 from perijove.servers.holdings import Holding
 from perijove.servers.lifecycle import Move
 from perijove.store import events as event_rows
-from perijove.store import groups as group_rows
 from perijove.store import oauth as oauth_rows
 from perijove.store import servers as server_rows
 from perijove.store import tokens as token_rows
@@ -69,15 +68,10 @@ class Launcher:
 
     async def owner(self, server: Server) -> tuple[User, tuple[str, ...]]:
         """The server's owner and the names of the owner's groups. Raises NotFound."""
-        user, groups = await self._database.read(
-            lambda c: (
-                user_rows.get(c, server.user_id),
-                group_rows.names_of_user(c, server.user_id),
-            )
-        )
-        if user is None:
+        found = await self._database.read(lambda c: user_rows.with_groups(c, server.user_id))
+        if found is None:
             raise NotFound(f"User {server.user_name} is gone")
-        return user, groups
+        return found
 
     async def open(self, holding: Holding, owner: User, port: SpawnerPort) -> str:
         """Move a QUEUED server to STARTING with a new token and OAuth client; the token."""

@@ -8,7 +8,8 @@ happens, a server ends READY or STOPPED, and people are told the reason.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,17 +213,15 @@ class Runner:
         It runs in a task of its own, since it may ignore its cancellation: the limit
         must hold all the same. A stop waits for such a one (``_outlast``).
         """
-        name = holding.server.full_name
         holding.plugin = plugin = asyncio.ensure_future(ask(port, "start", port.start()))
         plugin.add_done_callback(_read_result)
-        storing = self._tasks.spawn(self._store_progress(holding, port), f"events {name!r}")
         try:
-            done, _ = await asyncio.wait([plugin], timeout=port.start_timeout_s)
-            if not done or plugin.cancelled() or plugin.exception() is not None:
-                await _hear_last_words(holding)
+            with self._storing(holding, port):
+                done, _ = await asyncio.wait([plugin], timeout=port.start_timeout_s)
+                if not done or plugin.cancelled() or plugin.exception() is not None:
+                    await _hear_last_words(holding)
         finally:
-            for task in (plugin, storing):
-                task.cancel()
+            plugin.cancel()
         if not done:
             raise StartFailed(
                 f"The server did not start within {port.start_timeout_s:g} seconds",
@@ -240,11 +239,28 @@ class Runner:
         except PluginError as error:
             log.warning("%s", error)
 
+    @contextmanager
+    def _storing(self, holding: Holding, port: SpawnerPort) -> Iterator[None]:
+        """Have what happens meanwhile stored; many a start is over before there is anything."""
+        tasks: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            if not self._tasks.closed:
+                name = f"events {holding.server.full_name!r}"
+                tasks.append(self._tasks.spawn(self._store_progress(holding, port), name))
+
+        timer = asyncio.get_running_loop().call_later(STORE_EVENTS_S, begin)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            for task in tasks:
+                task.cancel()
+
     async def _store_progress(self, holding: Holding, port: SpawnerPort) -> None:
         """Write progress for other replicas, and the plug-in's state for a later hub."""
         saved = holding.server.plugin_state
         while True:
-            await asyncio.sleep(STORE_EVENTS_S)
             try:
                 state = port.state()
                 if holding.unstored() or state != saved:
@@ -256,6 +272,7 @@ class Runner:
                 return
             except (PluginError, StoreUnavailable) as error:
                 log.warning("The progress of %r is not stored: %s", holding.server.full_name, error)
+            await asyncio.sleep(STORE_EVENTS_S)
 
     async def _finish(self, holding: Holding, port: SpawnerPort, url: str) -> None:
         """Wait until the server answers, route it, and tell everybody that it is ready."""
@@ -263,13 +280,8 @@ class Runner:
         port.set_address(url)
         addresses = work.routes.addresses
         path = addresses.server_path(server.user_name, server.name)
-        storing = self._tasks.spawn(
-            self._store_progress(holding, port), f"events {server.full_name!r}"
-        )
-        try:
+        with self._storing(holding, port):
             await work.prober.wait(url + path + "api", port.http_timeout_s, port.poll)
-        finally:
-            storing.cancel()
         _require_wanted(holding)
         await self._moves.confirm(holding)
         work.audit.server_action("start", server.user_name, server.name)
@@ -399,9 +411,10 @@ class Runner:
 
 async def _hear_last_words(holding: Holding) -> None:
     """What the plug-in wanted to say last is already waiting in its generator."""
-    if holding.telling is not None:
-        await asyncio.wait([holding.telling], timeout=LAST_WORDS_S)
-        holding.telling.cancel()
+    telling = holding.telling
+    if telling is not None and not telling.done():
+        await asyncio.wait([telling], timeout=LAST_WORDS_S)
+        telling.cancel()
 
 
 def _require_wanted(holding: Holding) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Connection, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+
+from perijove.store.prepared import Prepared
 
 T = TypeVar("T")
 
@@ -17,14 +19,19 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     """Insert the rows whose keys do not exist yet; rivals doing the same are no error."""
     if not rows:
         return
-    connection.execute(_insert(table, connection.dialect.name), list(rows))
+    if connection.dialect.name == "postgresql":
+        # All in one message: its server is a network away.
+        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
+        return
+    statement = _insert(table, tuple(rows[0]))
+    for row in rows:
+        statement.run(connection, **row)
 
 
 @lru_cache
-def _insert(table: Table, dialect_name: str) -> Executable:
-    dialect = postgresql if dialect_name == "postgresql" else sqlite
-    statement: Executable = dialect.insert(table).on_conflict_do_nothing()
-    return statement
+def _insert(table: Table, columns: tuple[str, ...]) -> Prepared:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    return Prepared(sqlite.insert(table).values(values).on_conflict_do_nothing())
 
 
 def chunks(items: Sequence[T], size: int = MAX_PARAMETERS) -> list[Sequence[T]]:

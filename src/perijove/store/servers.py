@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Select,
+    and_,
     bindparam,
     delete,
     exists,
@@ -25,9 +26,12 @@ from sqlalchemy import update as sql_update
 
 from perijove.domain.errors import LeaseLost
 from perijove.domain.servers import STARTS, Failure, Server, State, Wish
+from perijove.domain.users import User
 from perijove.store.dialect import is_among, utc_now
 from perijove.store.prepared import Prepared
 from perijove.store.tables import replicas, servers, users
+from perijove.store.users import COLUMNS as USER_COLUMNS
+from perijove.store.users import from_row as user_from_row
 
 COLUMNS = (
     servers.c.id,
@@ -55,6 +59,14 @@ _BY_ID = Prepared(_SELECT.where(servers.c.id == bindparam("server_id")))
 _BY_IDS = Prepared(_SELECT.where(is_among(servers.c.id, "server_ids")).order_by(servers.c.id))
 _BY_NAME = Prepared(
     _SELECT.where(users.c.name == bindparam("user"), servers.c.name == bindparam("server"))
+)
+_WITH_OWNER = Prepared(
+    select(*USER_COLUMNS, *COLUMNS)
+    .select_from(users)
+    .outerjoin(
+        servers, and_(servers.c.user_id == users.c.id, servers.c.name == bindparam("server"))
+    )
+    .where(users.c.name == bindparam("user"))
 )
 _OF_USER = Prepared(_SELECT.where(servers.c.user_id == bindparam("user_id")).order_by(servers.c.id))
 _ACTIVE = Prepared(_SELECT.where(servers.c.state != State.STOPPED.value))
@@ -111,6 +123,15 @@ def get(connection: Connection, server_id: int) -> Server | None:
 def find(connection: Connection, user: str, server: str) -> Server | None:
     """The server of this user with this name (``""``: the default one)."""
     return _one(connection, _BY_NAME, user=user, server=server)
+
+
+def find_owner(connection: Connection, user: str, server: str) -> tuple[User, Server | None] | None:
+    """The person of this name, and their server of this name; None when there is nobody."""
+    row = _WITH_OWNER.first(connection, user=user, server=server)
+    if row is None:
+        return None
+    owner, values = user_from_row(row), row[len(USER_COLUMNS) :]
+    return owner, from_values(values, owner.name) if values[0] is not None else None
 
 
 def of_user(connection: Connection, user_id: int) -> list[Server]:
@@ -248,20 +269,20 @@ def wish_down(connection: Connection, server_id: int) -> None:
 
 def enqueue(
     connection: Connection,
-    server_id: int,
+    server: Server,
     owner: str,
     options: dict[str, Any] | None,
     display_name: str | None,
-) -> int | None:
-    """STOPPED to QUEUED, held by ``owner`` from the start; the new epoch, or None."""
+) -> Server | None:
+    """STOPPED to QUEUED, held by ``owner`` from the start; None if it is not stopped."""
     row = _ENQUEUE.first(
         connection,
-        _id=server_id,
+        _id=server.id,
         lease_owner=owner,
         options=options,
         display_name=display_name,
     )
-    return int(row[0]) if row else None
+    return from_values(row, server.user_name) if row else None
 
 
 _ENQUEUE = Prepared(
@@ -283,7 +304,7 @@ _ENQUEUE = Prepared(
         started=utc_now(),
         last_activity=utc_now(),
     )
-    .returning(servers.c.epoch)
+    .returning(*COLUMNS)
 )
 
 

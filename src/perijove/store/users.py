@@ -25,9 +25,10 @@ from perijove.domain.servers import State
 from perijove.domain.users import User
 from perijove.kit.ids import new_token
 from perijove.store import oauth as oauth_store
+from perijove.store.dialect import names_of
 from perijove.store.inserts import chunks
 from perijove.store.prepared import Prepared
-from perijove.store.tables import servers, users
+from perijove.store.tables import groups, memberships, servers, users
 
 COLUMNS = (
     users.c.id,
@@ -40,6 +41,17 @@ COLUMNS = (
 )
 _SELECT: Select[Any] = select(*COLUMNS)
 _BY_ID = Prepared(_SELECT.where(users.c.id == bindparam("user_id")))
+_WITH_GROUPS = Prepared(
+    select(
+        *COLUMNS,
+        names_of(
+            select(groups.c.name)
+            .join(memberships, memberships.c.group_id == groups.c.id)
+            .where(memberships.c.user_id == users.c.id)
+            .order_by(groups.c.name)
+        ),
+    ).where(users.c.id == bindparam("user_id"))
+)
 _BY_NAME = Prepared(_SELECT.where(users.c.name == bindparam("name")))
 _BY_COOKIE = Prepared(_SELECT.where(users.c.cookie_id == bindparam("cookie_id")))
 
@@ -68,6 +80,12 @@ def _one(connection: Connection, statement: Prepared, **values: Any) -> User | N
 def get(connection: Connection, user_id: int) -> User | None:
     """The person with this id."""
     return _one(connection, _BY_ID, user_id=user_id)
+
+
+def with_groups(connection: Connection, user_id: int) -> tuple[User, tuple[str, ...]] | None:
+    """The person with this id, and the names of their groups, sorted."""
+    row = _WITH_GROUPS.first(connection, user_id=user_id)
+    return (from_row(row), tuple(row[-1])) if row else None
 
 
 def find(connection: Connection, name: str) -> User | None:

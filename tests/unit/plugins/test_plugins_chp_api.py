@@ -128,17 +128,32 @@ async def test_the_operators_client_gives_the_same_answers(peer: Peer) -> None:
     await client.close()
 
 
-async def test_the_operators_time_counts_in_place_of_ours(peer: Peer) -> None:
+@pytest.mark.parametrize("timeout_s", [0.05, 60])
+async def test_of_the_operators_time_and_ours_the_shorter_counts(
+    peer: Peer, timeout_s: float
+) -> None:
     peer.gate = asyncio.Event()
     client = make_http_client(OPTIONS, None, keep=True)
     async with asyncio.timeout(5):
         with pytest.raises(TimeoutError):
-            await client.ask("GET", peer.url, timeout_s=60)
+            await client.ask("GET", peer.url, timeout_s=timeout_s)
     await client.close()
-    plain = make_http_client(HttpClientSettings({"limit": 3}), None, keep=True)
-    with pytest.raises(TimeoutError):
-        await plain.ask("GET", peer.url, timeout_s=0.05)
-    await plain.close()
+
+
+async def test_a_route_may_take_as_long_as_the_operator_says(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chp_api, "REQUEST_TIMEOUT_S", 0.01)
+    patient = HttpClientSettings({}, {"timeout": aiohttp.ClientTimeout(total=60)})
+    api = RouteApi(http=patient)
+    api.configure(peer.url, "secret", asyncio.BoundedSemaphore(1))
+    peer.gate = asyncio.Event()
+    asking = asyncio.create_task(api.request("GET", "", retry=False))
+    await asyncio.wait([asking], timeout=0.2)
+    assert not asking.done()
+    peer.gate.set()
+    assert await asking == {}
+    await api.close()
 
 
 async def test_no_connection_is_the_same_error_for_both_clients() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from plugins_factories import ADDRESS, make_context, make_server, make_user
 from tornado.web import HTTPError
+from traitlets import Instance
 from traitlets.config import Config
 
 from perijove.domain.errors import NotFound, PluginError, Refusal
@@ -141,6 +142,34 @@ async def test_a_start_sees_token_options_groups_and_request(traced: Any) -> Non
     assert spawner.user_options == {"size": "big"}, "no options means those of the last start"
     await port.prepare(launch(options={}))
     assert spawner.user_options == {}
+
+
+async def test_a_handler_is_made_for_a_plug_in_that_looks_and_gone_after_the_start(
+    traced: Any,
+) -> None:
+    made: list[object] = []
+
+    def handler_for(request: object) -> object:
+        made.append(request)
+        return request and f"handler of {request}"
+
+    traced.answers = {"start": ("127.0.0.1", 18401)}
+    port, _ = open_port(traced, make_context(handler_for=handler_for))
+    await port.prepare(launch(request="request"))
+    assert made == []
+    assert port.spawner.handler is port.spawner.handler == "handler of request"
+    assert made == ["request"]
+    await port.start()
+    assert port.spawner.handler is None
+
+
+async def test_a_plug_in_with_a_handler_of_its_own_kind_gets_it_at_once(traced: Any) -> None:
+    class Strict(traced):  # type: ignore[misc]
+        handler = Instance(dict, allow_none=True)
+
+    port, _ = open_port(Strict, make_context(handler_for=lambda request: {"of": request}))
+    await port.prepare(launch(request="request"))
+    assert port.spawner.handler == {"of": "request"}
 
 
 async def test_the_plugin_is_made_with_the_arguments_it_expects(traced: Any) -> None:

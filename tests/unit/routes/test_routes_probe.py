@@ -8,7 +8,6 @@ import pytest
 from aiohttp import web
 
 from perijove.domain.errors import PluginError, StartFailed
-from perijove.kit.http import Answer as HttpAnswer
 from perijove.kit.http import HttpClient
 from perijove.routes import probe
 from perijove.routes.probe import Prober
@@ -133,21 +132,6 @@ async def test_a_poll_that_hangs_does_not_make_the_time_longer(prober: Prober) -
     async with asyncio.timeout(5):
         with pytest.raises(StartFailed) as caught:
             await prober.wait("http://127.0.0.1:1/api", 0.2, hangs)
-    assert caught.value.reason == "timeout"
-
-
-async def test_a_client_with_more_patience_does_not_make_the_time_longer() -> None:
-    class Patient:
-        async def ask(self, *_: object, **__: object) -> HttpAnswer:
-            await asyncio.Event().wait()
-            raise AssertionError("unreachable")
-
-        async def close(self) -> None:
-            pass
-
-    async with asyncio.timeout(5):
-        with pytest.raises(StartFailed) as caught:
-            await Prober(Patient()).wait("http://127.0.0.1:1/api", 0.2, answering(None))
     assert caught.value.reason == "timeout"
 
 

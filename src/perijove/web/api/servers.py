@@ -49,13 +49,11 @@ async def _find(call: Call, method: str) -> tuple[UserDetail, str, Server | None
 
 
 async def _find_owner(call: Call, method: str) -> tuple[User, str, Server | None]:
-    """``_find`` for callers that need of the owner only who it is: two look-ups by key."""
+    """``_find`` for callers that need of the owner only who it is."""
     name, server_name = call.params["name"], call.params.get("server_name", "")
     await call.require_for(f"{method} {SERVER}", Target.of_server(name, server_name))
-    user = await call.rooms.users.find(name)
-    if user is None:
-        raise NotFound
-    return user, server_name, await call.rooms.commands.find(name, server_name)
+    user, server = await call.rooms.commands.find_owner(name, server_name)
+    return user, server_name, server
 
 
 def _require_named_enabled(call: Call, name: str) -> None:
