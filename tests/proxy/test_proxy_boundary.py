@@ -81,6 +81,13 @@ async def test_a_server_with_the_host_to_itself_speaks_for_it(server: ScriptedSe
         assert (await rig.ask(get(b"/x"))).field(b"service-worker-allowed") is None
 
 
+async def test_the_hub_speaks_for_the_host_below_a_base_url_too(server: ScriptedServer) -> None:
+    async with running_proxy(server, routes=()) as rig:
+        rig.route("/base", hub=True)
+        answer = await rig.ask(get(b"/base/claims"))
+        assert {name: answer.field(name) for name in CLAIMS} == CLAIMS
+
+
 async def test_with_routes_by_host_the_path_below_it_counts(server: ScriptedServer) -> None:
     routes = ("/x.test", "/y.test/t")
     async with running_proxy(server, routes=routes, rules=Rules(by_host=True)) as rig:

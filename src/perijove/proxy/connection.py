@@ -237,7 +237,7 @@ class ClientConnection(AnsweringLine):
         status = response.status
         request, route = self._request, self._route
         assert route is not None
-        bare = is_bare(request.path, route.depth)
+        bare = is_bare(request.path, route.bound)
         plain = response.as_is and self.keep and self.http11 and rules.keeps_location
         if plain and status != 204 and status != 304 and not bare:
             return None
@@ -327,7 +327,7 @@ class ClientConnection(AnsweringLine):
 
     def _own_prefix(self) -> bytes:
         """What the server of this exchange may speak for; empty: the whole origin."""
-        return own_prefix(self._request.path, self._route.depth) if self._route else b""
+        return own_prefix(self._request.path, self._route.bound) if self._route else b""
 
     # -- from one request to the next ------------------------------------------
     def _go_on(self) -> None:

@@ -16,11 +16,13 @@ class Route:
     """Where requests below ``key`` go.
 
     ``key`` is the decoded prefix without trailing slash, ``depth`` how many of its
-    segments are a path's; ``data`` is what the hub stored, handed back unread;
-    ``last_activity_s`` is a Unix time.
+    segments are a path's; ``data`` is what the hub stored, handed back as it is;
+    ``last_activity_s`` is a Unix time. The server may speak for the addresses that
+    begin with the first ``bound`` segments (``boundary``): those of its route, but the
+    hub is trusted with the whole origin, also when it has a prefix.
     """
 
-    __slots__ = ("data", "depth", "key", "last_activity_s", "target")
+    __slots__ = ("bound", "data", "depth", "key", "last_activity_s", "target")
 
     def __init__(
         self, key: str, target: Target, data: dict[str, Any], now_s: float, by_host: bool = False
@@ -31,6 +33,7 @@ class Route:
         self.last_activity_s = now_s
         segments = len(_segments(key))
         self.depth = segments - 1 if by_host and segments else segments
+        self.bound = 0 if data.get("hub") is True else self.depth
 
 
 class _Node:
