@@ -11,8 +11,10 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from two_people import LIMIT_MS, SECRET, House, Person
+
+from perijove.wire.requests import TokenRequest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -252,20 +254,145 @@ def test_it_does_not_start_her_server_without_a_click_of_hers(
     evil.goto(f"{house.server('mallory')}evil")
     evil.evaluate("href => { location = href }", f"{hub}spawn")
     evil.locator("#confirm").click()
-    evil.wait_for_url(lambda url: "/user/ada/" in url or "/spawn-pending/" in url, timeout=LIMIT_MS)
+    evil.wait_for_url(is_starting, timeout=LIMIT_MS)
     assert house.running("ada")
 
 
-def test_a_link_of_hers_on_the_hubs_pages_starts_her_server_at_once(
+def is_starting(url: str) -> bool:
+    return "/user/ada/" in url or "/spawn-pending/" in url
+
+
+GO_AS_ANOTHER = """([address, href, way]) => {
+    history.replaceState(null, "", address);
+    if (way === "link") {
+        const link = Object.assign(document.createElement("a"), {href});
+        document.body.append(link);
+        link.click();
+    } else if (way === "form") {
+        const form = Object.assign(document.createElement("form"), {action: href});
+        document.body.append(form);
+        form.submit();
+    } else if (way === "base") {
+        const base = Object.assign(document.createElement("base"), {href: href + "/"});
+        document.head.append(base);
+        location = "../spawn";
+    } else {
+        location.replace(href);
+    }
+}"""
+
+
+def test_it_cannot_do_so_as_a_page_of_the_hub_whose_address_it_shows(
+    house: House, ada: Person, evil: Page
+) -> None:
+    """A page may show any path of its host as its own, and the Referer follows."""
+    assert house.hub.client.stop_server("ada", wait_s=30)
+    hub = f"{house.origin}/hub/"
+    for address in ("/hub/home", "/hub/spawn", "/user/ada/lab", "/services/notes/"):
+        for way in ("link", "form", "base", "replace"):
+            evil.goto(f"{house.server('mallory')}evil")
+            evil.evaluate(GO_AS_ANOTHER, [address, f"{hub}spawn", way])
+            evil.locator("#confirm").wait_for(timeout=LIMIT_MS)
+            assert not house.running("ada"), f"started by a {way} of {address}"
+        evil.goto(f"{house.server('mallory')}evil")
+        evil.evaluate("address => history.replaceState(null, '', address)", address)
+        evil.evaluate(WRITE, [{"method": "POST", "url": f"{hub}spawn"}])
+        evil.evaluate(WRITE, [{"method": "POST", "url": f"{hub}api/users/ada/server"}])
+        for status, text in evil.evaluate(READ, [f"{hub}home", f"{hub}api/user"]):
+            assert status != 200 or not text, text[:300]
+            assert not re.search(r'"name": ?"ada"|xsrf_token": "[^"]', text)
+        assert not house.running("ada")
+
+
+def test_her_own_clicks_on_the_hubs_pages_start_her_server_at_once(
     house: House, ada: Person
 ) -> None:
     assert house.hub.client.stop_server("ada", wait_s=30)
     ada.page.goto(f"{house.origin}/hub/home")
-    ada.page.evaluate("href => { location = href }", f"{house.origin}/hub/spawn")
-    ada.page.wait_for_url(
-        lambda url: "/user/ada/" in url or "/spawn-pending/" in url, timeout=LIMIT_MS
-    )
+    ada.page.click("#start")
+    ada.page.wait_for_url(is_starting, timeout=LIMIT_MS)
+    assert "_xsrf" not in ada.page.url
     assert house.running("ada")
+
+
+def test_signing_in_starts_her_server_at_once(house: House, browser: Browser) -> None:
+    if house.running("ada"):
+        assert house.hub.client.stop_server("ada", wait_s=30)
+    person = Person(house, browser, "ada")
+    try:
+        person.sign_in(following="")
+        person.page.wait_for_url(is_starting, timeout=LIMIT_MS)
+        assert house.running("ada")
+    finally:
+        person.context.close()
+
+
+COOKIES_IN_FRAMES = """async (urls) => {
+    const seen = {};
+    for (const url of urls) {
+        const frame = document.createElement("iframe");
+        const loaded = new Promise(done => { frame.onload = done; setTimeout(done, 5000); });
+        frame.src = url;
+        document.body.append(frame);
+        await loaded;
+        try { seen[url] = frame.contentDocument.cookie; } catch { seen[url] = ""; }
+        frame.remove();
+    }
+    return seen;
+}"""
+
+
+def test_it_reads_no_cookie_of_hers_through_a_frame_or_a_window(
+    house: House, ada: Person, own: Page, evil: Page
+) -> None:
+    """Of whatever is answered at an address, a script that gets hold of it can read the cookies."""
+    assert own.evaluate("document.cookie.includes('_xsrf')")
+    hub, server, notes = f"{house.origin}/hub/", house.server("ada"), house.notes
+    below_hub = ("logo", "health", "static/css/perijove.css", "none", "%zz", "x%2f..%2f", "api/")
+    below_server = ("api", "api/me", "static/favicon.ico", "files/secret.txt", "%zz", "none", "lab")
+    urls = [
+        *(hub + path for path in (*below_hub, "error/503", "api/user", "x" * 40_000)),
+        *(server + path for path in (*below_server, "lab/extensions/x", "terminals/x")),
+        *(notes + path for path in ("", "none", "%zz", "oauth_callback")),
+    ]
+    for url, cookies in evil.evaluate(COOKIES_IN_FRAMES, urls).items():
+        assert "_xsrf" not in cookies, url[:100]
+    for url in urls:
+        with ada.context.expect_page() as opened:
+            evil.evaluate("url => { window.other = window.open(url) }", url)
+        opened.value.wait_for_load_state("domcontentloaded")
+        found = evil.evaluate(
+            "() => { try { return window.other.document.cookie } catch { return '' } }"
+        )
+        assert "_xsrf" not in found, url[:100]
+        opened.value.close()
+
+
+TAKE_OVER = """([script, scope]) => navigator.serviceWorker.register(script, {scope})
+    .then(found => found.scope, error => error.name)"""
+
+
+def test_its_service_worker_answers_for_no_page_but_its_own(
+    house: House, ada: Person, own: Page, evil: Page
+) -> None:
+    for script in ("/user/mallory/worker.js", "/user/mallory", "/user/mallory?x"):
+        for scope in ("/", "/hub/", "/user/", "/user/ada/"):
+            assert evil.evaluate(TAKE_OVER, [script, scope]) == "SecurityError", (script, scope)
+    mine = evil.evaluate(TAKE_OVER, ["/user/mallory/worker.js", "/user/mallory/"])
+    assert mine == house.server("mallory")
+    evil.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    evil.goto(f"{house.server('mallory')}anything")
+    expect(evil).to_have_title("Taken over")
+    ada.page.goto(f"{house.origin}/hub/home")
+    assert ada.page.evaluate("() => window.jhdata.user") == "ada"
+
+
+def test_it_does_not_make_her_browser_forget_her_sign_in(
+    house: House, ada: Person, evil: Page
+) -> None:
+    evil.goto(f"{house.server('mallory')}clear")
+    ada.page.goto(f"{house.origin}/hub/home")
+    assert ada.page.url.endswith("/hub/home")
 
 
 def test_it_does_not_sign_her_out(house: House, ada: Person, evil: Page) -> None:
@@ -277,6 +404,8 @@ def test_it_does_not_sign_her_out(house: House, ada: Person, evil: Page) -> None
     evil.locator("#confirm").click()
     evil.wait_for_url(lambda url: "/hub/login" in url)
 
+
+SOCKETS = re.compile(r"/terminals/websocket/|/api/kernels/[^/]+/channels")
 
 OPEN_SOCKET = """(url) => new Promise(done => {
     const socket = new WebSocket(url);
@@ -330,13 +459,33 @@ def test_cookies_that_it_plants_neither_stop_her_nor_make_her_somebody_else(
     assert SECRET in str(page.evaluate(OWN_READ, f"{house.server('ada')}api/contents/secret.txt"))
 
 
-def test_with_subdomains_it_opens_no_socket_to_her_server(
-    house: House, own: Page, evil: Page
-) -> None:
-    if not house.subdomains:
-        pytest.skip("on one domain a socket does not say which page opened it")
+def test_it_opens_no_socket_to_her_server(house: House, ada: Person, own: Page, evil: Page) -> None:
+    """On one domain a socket does not say which page opened it, so there a token is wanted."""
     server = house.server("ada")
     socket = f"{server}terminals/websocket/1".replace("http", "ws", 1)
     assert own.evaluate(OWN_WRITE, [f"{server}api/terminals", "POST", None]) == 200
-    assert own.evaluate(OPEN_SOCKET, socket) == "open"
+    mine = socket if house.subdomains else f"{socket}?token={token_of(house)}"
+    assert own.evaluate(OPEN_SOCKET, mine) == "open"
     assert evil.evaluate(OPEN_SOCKET, socket) == "refused"
+
+
+def token_of(house: House) -> str:
+    """A token that opens ada's server."""
+    return house.hub.client.create_token(
+        "ada", TokenRequest(scopes=["access:servers!user=ada"])
+    ).token
+
+
+def test_lab_works_where_sockets_need_a_token(house: House, ada: Person) -> None:
+    if house.subdomains:
+        pytest.skip("there they do not")
+    page = ada.context.new_page()
+    for card in ("Start a new terminal", "Python 3"):
+        with page.expect_websocket(
+            lambda ws: bool(SOCKETS.search(ws.url)), timeout=LIMIT_MS
+        ) as opened:
+            page.goto(f"{house.server('ada')}lab?reset", timeout=LIMIT_MS)
+            page.locator(f".jp-LauncherCard[title^='{card}']").first.click(timeout=LIMIT_MS)
+        opened.value.wait_for_event("framereceived", timeout=LIMIT_MS)
+        assert "token=" in opened.value.url
+    page.close()

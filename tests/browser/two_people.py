@@ -1,12 +1,14 @@
 """A hub for two people: ada with a real single-user server, mallory with one of her own making.
 
 In it runs the service of ``examples/service-fastapi``, open to both, and people
-may share their servers. ``Person`` is one of them with a browser profile.
+may share their servers. On one domain servers take no WebSocket that has only a
+cookie, as the documentation advises. ``Person`` is one of them with a browser profile.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from harness import PASSWORD, PERIJOVE, HubProcess, free_port, wait_for
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -41,6 +43,9 @@ c.JupyterHub.load_roles = [
     {{"name": "user", "scopes": ["self", "shares!user", "read:users:name", "read:groups:name"]}},
     {{"name": "notes", "users": ["ada", "mallory"], "scopes": ["access:services!service=notes"]}},
 ]
+"""
+ONE_DOMAIN = """
+c.Spawner.environment = {"JUPYTERHUB_ALLOW_WEBSOCKET_COOKIE_AUTH": "0"}
 """
 SUBDOMAINS = """
 c.JupyterHub.subdomain_host = f"http://hub.localhost:{urlsplit(c.JupyterHub.bind_url).port}"
@@ -96,7 +101,7 @@ def build(directory: Path, subdomains: bool) -> House:
         service_port=free_port(),
         service=str(ROOT / "examples" / "service-fastapi"),
     )
-    hub = HubProcess(directory / "hub", settings + (SUBDOMAINS if subdomains else ""))
+    hub = HubProcess(directory / "hub", settings + (SUBDOMAINS if subdomains else ONE_DOMAIN))
     home = hub.directory / "home" / "ada"
     home.mkdir()
     (home / "secret.txt").write_text(SECRET)
@@ -112,13 +117,15 @@ class Person:
         self.context.set_default_timeout(30_000)
         self.page = self.context.new_page()
 
-    def sign_in(self) -> "Person":
-        """By the form."""
-        self.page.goto(f"{self.house.origin}/hub/login?next=%2Fhub%2Fhome")
+    def sign_in(self, following: str = "/hub/home") -> "Person":
+        """By the form, and on to ``following`` (empty: wherever the hub leads)."""
+        query = f"?next={quote(following, safe='')}" if following else ""
+        self.page.goto(f"{self.house.origin}/hub/login{query}")
         self.page.fill("input[name=username]", self.name)
         self.page.fill("input[name=password]", PASSWORD)
         self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url(re.compile(r"/hub/home"))
+        if following:
+            self.page.wait_for_url(re.compile(re.escape(following)))
         return self
 
     def open(self, url: str, page: Page | None = None) -> Page:

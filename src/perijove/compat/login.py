@@ -15,7 +15,7 @@ from perijove.kit.aio import maybe_await
 from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import PluginUser
 from perijove.plugins.failures import as_hub_error
-from perijove.web.pages.confirm import ask_to_sign_out, needs_click
+from perijove.web.pages.confirm import ask_to_sign_out, may_be_signed_out_by_force
 from perijove.web.pages.signing import EXPIRED, WRONG, checked, with_next
 from perijove.web.xsrf import is_navigation
 
@@ -152,7 +152,8 @@ class LogoutHandler(BaseHandler):
 
     async def get(self) -> None:
         """Sign out; a link on a page of somebody else has to be confirmed."""
-        if self.current_user and self._served_by_hub and needs_click(self._hub_call):
+        by_hub = self.current_user and self._served_by_hub
+        if by_hub and may_be_signed_out_by_force(self._hub_call):
             await self.answer_with(ask_to_sign_out)
             return
         await self.default_handle_logout()

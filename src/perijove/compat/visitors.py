@@ -28,6 +28,7 @@ from perijove.web.call import Call
 from perijove.web.cookies import SESSION
 from perijove.web.freshness import require_fresh
 from perijove.web.next_url import checked_next
+from perijove.web.pages.confirm import carry_proof
 from perijove.web.pages.signing import open_sign_in, with_cookies
 
 
@@ -171,11 +172,11 @@ class VisitorMethods(RequestHandler):
     # -- where to go -----------------------------------------------------------------------
     def get_next_url(self, user: PluginUser | None = None, default: str | None = None) -> str:
         """Where a person goes now: ``next``, the operator's default, the server, or home."""
-        following = self._validate_next_url(self.get_argument("next", ""))
-        if following:
-            return following
-        target = default or self._configured_target() or self._usual_target(user)
-        return self.append_query_parameters(target, exclude=["next", "_xsrf"])
+        target = self._validate_next_url(self.get_argument("next", ""))
+        if not target:
+            target = default or self._configured_target() or self._usual_target(user)
+            target = self.append_query_parameters(target, exclude=["next", "_xsrf"])
+        return target if self._signed_in is None else carry_proof(self._hub_call, target)
 
     def _validate_next_url(self, next_url: str) -> str:
         """The URL if it stays within the hub, else an empty text."""

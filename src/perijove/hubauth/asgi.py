@@ -168,13 +168,15 @@ class Watch:
         if message["type"] in {"http.response.start", "websocket.accept"}:
             self.started = True
             self._socket_open = message["type"] == "websocket.accept"
-            message = {**message, "headers": [*message.get("headers", []), *self._headers()]}
+            given = list(message.get("headers", []))
+            message = {**message, "headers": [*given, *self._headers(given)]}
         elif self._visitor.user is not None and not await self._may_stay():
             raise SignedOut("the visitor has signed out or lost access")
         await self._send(message)
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        return _encoded(self._visitor.header_pairs())
+    def _headers(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        decoded = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in given)
+        return _encoded(self._visitor.header_pairs(decoded))
 
     def _due_in_s(self) -> float:
         return self._checked_at + self._every_s - time.monotonic()

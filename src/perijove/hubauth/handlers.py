@@ -87,6 +87,11 @@ class HubAuthenticated(RequestHandler):
             )
         return model if allowed else None
 
+    def set_default_headers(self) -> None:
+        """Keep pages of others on the host from reading this one; handlers may decide otherwise."""
+        for name, value in headers.KEPT_APART:
+            self.set_header(name, value)
+
     def _request_summary(self) -> str:
         """The request in tornado's log lines, which would show tokens and codes otherwise."""
         return browser.request_summary(self)

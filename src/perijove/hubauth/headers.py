@@ -18,6 +18,15 @@ page that may not ask for something must not find there what another page, or a
 frame that was not even shown, has asked for.
 """
 
+KEPT_APART = (
+    ("content-security-policy", "frame-ancestors 'none'"),
+    ("cross-origin-opener-policy", "noopener-allow-popups"),
+)
+"""Another page of the origin gets no hold of ours, in a frame or a window that it opens.
+
+It could read what the page shows, and the XSRF token that the page's scripts read.
+"""
+
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
 _TOKEN = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN_LENGTH}}}")
 _SECRET_KEYS = ("token", "code", "state", "xsrf", "next")
@@ -45,6 +54,22 @@ class Headers(Mapping[str, str]):
     def get_all(self, name: str) -> list[str]:
         """All values of a header."""
         return self._pairs.get(name.lower(), [])
+
+
+def kept_apart(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of ``KEPT_APART`` that an answer with the ``given`` headers does not decide itself."""
+    decided = set()
+    for name, value in given:
+        name = name.lower()
+        if name == "x-frame-options" or (name == "content-security-policy" and _frames(value)):
+            decided.add("content-security-policy")
+        elif name == "cross-origin-opener-policy":
+            decided.add(name)
+    return [header for header in KEPT_APART if header[0] not in decided]
+
+
+def _frames(policy: str) -> bool:
+    return "frame-ancestors" in policy.lower()
 
 
 def token_or_nothing(text: str) -> str:

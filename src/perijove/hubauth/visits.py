@@ -1,10 +1,10 @@
 """The words that the gate and its faces share: questions to the hub, visitors, answers."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from perijove.hubauth.headers import VARY
+from perijove.hubauth.headers import KEPT_APART, VARY, kept_apart
 from perijove.hubauth.identity import UserModel
 
 T = TypeVar("T")
@@ -49,10 +49,11 @@ class Visitor:
     fault: str = ""
     cookies: tuple[str, ...] = field(default=(), repr=False)
 
-    def header_pairs(self) -> list[tuple[str, str]]:
-        """What the application's answer to this visitor needs besides its own headers."""
+    def header_pairs(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """What the application's answer to this visitor needs besides the ``given`` headers."""
         pairs = [("vary", VARY)] if self.user is not None else []
-        return pairs + [("set-cookie", cookie) for cookie in self.cookies]
+        cookies = [("set-cookie", cookie) for cookie in self.cookies]
+        return pairs + cookies + kept_apart(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Answer:
             ("cache-control", "no-store"),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
+            *KEPT_APART,
         ]
         if self.location:
             pairs.append(("location", self.location))

@@ -70,12 +70,11 @@ class HubAuthMiddleware:
         if isinstance(visitor, Answer):
             return reply(visitor, environ, start_response)
         environ[VISITOR] = visitor
-        own = visitor.header_pairs()
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], object]:
-            return start_response(status, [*headers, *own], exc_info)
+            return start_response(status, [*headers, *visitor.header_pairs(headers)], exc_info)
 
         return self.app(environ, start)
 

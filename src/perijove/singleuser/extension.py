@@ -186,7 +186,9 @@ class JupyterHubSingleUser(ExtensionApp):
         assert self.serverapp is not None
         auth = provider_of(self.serverapp).hub_auth
         self.settings["page_config_hook"] = pages.page_config_hook(
-            self.environment, lambda handler: auth.get_token(handler) or ""
+            self.environment,
+            lambda handler: auth.get_token(handler) or "",
+            sockets_need_token=not auth.allow_websocket_cookie_auth,
         )
 
     async def _start_jupyter_server_extension(self, serverapp: SingleUserServer) -> None:

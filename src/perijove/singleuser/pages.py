@@ -27,15 +27,20 @@ def hub_page_config(env: ServerEnvironment, visitor: str, token: str) -> dict[st
 
 
 def page_config_hook(
-    env: ServerEnvironment, token_of: Callable[[Any], str]
+    env: ServerEnvironment, token_of: Callable[[Any], str], *, sockets_need_token: bool
 ) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
-    """A hook for ``page_config_hook`` of the web application's settings."""
+    """A hook for ``page_config_hook`` of the web application's settings.
+
+    ``sockets_need_token``: JupyterLab is told to put the visitor's token into the
+    addresses of its WebSockets, which can carry it nowhere else.
+    """
 
     def hook(handler: Any, page_config: dict[str, Any]) -> dict[str, Any]:
         user = handler.current_user
         visitor = user.username if user else ""
         # A copy: the given one is shared by all visitors, and a token is not.
-        return page_config | hub_page_config(env, visitor, token_of(handler) if user else "")
+        ours = hub_page_config(env, visitor, token_of(handler) if user else "")
+        return page_config | ours | ({"appendToken": "true"} if sockets_need_token else {})
 
     return hook
 

@@ -146,6 +146,9 @@ class HubApplication:
         is_api = self._problems.is_api(scope)
         headers = response.raw_headers
         present = {name for name, _ in headers}
+        if b"_xsrf=" in scope["query_string"] and b"referrer-policy" not in present:
+            headers.append((b"referrer-policy", NO_ADDRESS.encode()))
+            present.add(b"referrer-policy")
         common = self._api_headers if is_api else self._page_headers
         headers += [header for header in common if header[0] not in present]
         if is_api and self._cors.enabled:
@@ -201,8 +204,8 @@ def _encoded(headers: dict[str, str]) -> tuple[RawHeader, ...]:
 
 
 NO_ADDRESS = "strict-origin"
-"""The referrer policy of pages whose address holds a code: it is told to nobody, even within the
-origin, which people's servers may share."""
+"""The referrer policy of pages whose address holds a code or a proof: it is told to nobody, even
+within the origin, which people's servers may share."""
 
 OPENER_POLICY = "noopener-allow-popups"
 """A page that opened the hub's in a window gets no hold of it, even from the same origin."""

@@ -48,6 +48,8 @@ class Call:
     params: dict[str, str]
     rooms: Rooms
     caller: Caller = STRANGER
+    fresh_xsrf: str = ""
+    """The XSRF token of a sign-in that this request began, of somebody who had none before."""
     _json: Any = field(default=_UNREAD)
     _form: FormData | None = None
     _query: dict[str, list[str]] | None = None

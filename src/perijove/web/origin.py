@@ -5,6 +5,10 @@ another person's server must not be able to follow it on somebody's behalf.
 Browsers say where a request comes from in ``Sec-Fetch-Site`` (on https and on
 the machine itself) and ``Referer``. Who typed the address, or uses a program, is
 asked nothing.
+
+The host that a Referer names is true. Its path is not: a page may show any path
+of its own host as its address (``history.replaceState``), and without subdomains
+people's pages share the hub's host.
 """
 
 from urllib.parse import urlsplit
@@ -14,10 +18,14 @@ from starlette.requests import Request
 from perijove.routes.addresses import Addresses
 
 
-def sent_by_stranger(request: Request, addresses: Addresses, visitor: str) -> bool:
-    """Whether a page that is neither the hub's, a service's nor the visitor's own sent this.
+def sent_by_stranger(
+    request: Request, addresses: Addresses, visitor: str, *, believing_paths: bool = False
+) -> bool:
+    """Whether a page that is neither the hub's nor the visitor's own may have sent this.
 
-    ``visitor`` is the name of the person whose browser it is.
+    ``visitor`` is the name of the person whose browser it is. ``believing_paths``
+    takes a page on the hub's own host for what its path says, services included:
+    enough where being deceived costs nothing that counts.
     """
     site = request.headers.get("sec-fetch-site")
     referer = request.headers.get("referer")
@@ -26,26 +34,28 @@ def sent_by_stranger(request: Request, addresses: Addresses, visitor: str) -> bo
     if site in {"same-origin", "same-site"}:
         if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
             return True
-        return referer is None or not _is_trusted(request, referer, addresses, visitor)
-    if site is None and referer is not None:
-        return not _is_trusted(request, referer, addresses, visitor)
-    return False
-
-
-def _is_trusted(request: Request, referer: str, addresses: Addresses, visitor: str) -> bool:
+    elif site is not None or referer is None:
+        return False
+    if referer is None:
+        return True
     try:
         page = urlsplit(referer)
     except ValueError:
-        return False
-    host = request.headers.get("host", "").lower()
-    if page.netloc.lower() == host:
-        return _path_is_trusted(page.path, addresses, visitor)
-    # From another host only its name is told, and with subdomains that is enough.
-    own = urlsplit(addresses.origin_of(addresses.user_host(visitor)))
-    return bool(own.netloc) and page.netloc.lower() == own.netloc.lower()
+        return True
+    host = page.netloc.lower()
+    if addresses.domain:
+        return host not in _hosts(addresses, visitor)
+    is_here = host == request.headers.get("host", "").lower()
+    return not (believing_paths and is_here and _is_own_path(page.path, addresses, visitor))
 
 
-def _path_is_trusted(path: str, addresses: Addresses, visitor: str) -> bool:
+def _hosts(addresses: Addresses, visitor: str) -> set[str]:
+    """The hosts on which only the hub or the visitor's own servers have pages."""
+    origins = (addresses.public_origin, addresses.origin_of(addresses.user_host(visitor)))
+    return {urlsplit(origin).netloc.lower() for origin in origins if origin}
+
+
+def _is_own_path(path: str, addresses: Addresses, visitor: str) -> bool:
     if path in {"", "/"}:
         return False  # all that is told of a page that hides its address
     servers = f"{addresses.base_url}user/"

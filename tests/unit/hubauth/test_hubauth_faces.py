@@ -80,6 +80,17 @@ def test_cookies_stay_below_the_prefix_and_away_from_scripts(browser: Browser) -
     assert "oauth-bob" not in (login.value or "")
 
 
+def test_no_page_of_a_neighbour_gets_hold_of_an_answer(browser: Browser) -> None:
+    """In a frame or a window it could read the page, and the token that the page's scripts read."""
+    browser.sign_in("bob")
+    for path in ("", "none", "open", "oauth_callback", "logout", ""):
+        headers = browser.get(f"{BASE}{path}").headers
+        assert headers["content-security-policy"] == "frame-ancestors 'none'"
+        assert headers["cross-origin-opener-policy"] == "noopener-allow-popups"
+        if not path:
+            browser.follow(BASE)
+
+
 def test_a_form_needs_its_proof_in_whatever_way_it_is_sent(browser: Browser) -> None:
     browser.sign_in("bob")
     token = browser.follow(BASE)[0].json()["xsrf"]

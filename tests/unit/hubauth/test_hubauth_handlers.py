@@ -117,6 +117,15 @@ async def test_a_browser_is_sent_to_the_hub_and_comes_back_signed_in(browser: Br
     assert not browser.cookies("service-svc-oauth-state")
 
 
+async def test_no_page_of_a_neighbour_gets_hold_of_an_answer(browser: Browser) -> None:
+    await asyncio.to_thread(browser.sign_in, "bob")
+    for path in ("", "api", ""):
+        headers = (await asyncio.to_thread(browser.get, f"{BASE}{path}")).headers
+        assert headers["content-security-policy"] == "frame-ancestors 'none'"
+        assert headers["cross-origin-opener-policy"] == "noopener-allow-popups"
+        await asyncio.to_thread(browser.follow, BASE)
+
+
 async def test_posting_with_a_cookie_needs_the_xsrf_token(browser: Browser) -> None:
     browser.sign_in("bob")
     page, _ = await asyncio.to_thread(browser.follow, BASE)

@@ -4,77 +4,11 @@ import re
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from starlette.requests import Request
 from web_house import WebHouse
-from web_requests import make_request
-
-from perijove.routes.addresses import Addresses
-from perijove.web.origin import sent_by_stranger
-
-ONE = Addresses("/base/")
-MANY = Addresses(
-    "/base/",
-    subdomain_host="https://hub.test",
-    domain_hook=lambda name, domain, kind: f"{name}.{domain}",
-)
-HUB = "https://hub.test/base/hub/home"
-OWN = "https://hub.test/base/user/ada/lab"
-OTHER = "https://hub.test/base/user/mallory/page"
-LOOKALIKE = "https://hub.test/base/user/ada2/page"
-SERVICE = "https://hub.test/base/services/notes/"
-
-
-def asked(site: str | None, referer: str | None, mode: str | None = "navigate") -> Request:
-    headers = {"Host": "hub.test", "Sec-Fetch-Site": site, "Referer": referer}
-    headers["Sec-Fetch-Mode"] = mode if site else None
-    return make_request(headers={name: value for name, value in headers.items() if value})
-
-
-@pytest.mark.parametrize(
-    ("site", "referer", "stranger"),
-    [
-        (None, None, False),
-        ("none", None, False),
-        ("cross-site", HUB, True),
-        ("same-origin", HUB, False),
-        ("same-origin", OWN, False),
-        ("same-origin", SERVICE, False),
-        ("same-origin", OTHER, True),
-        ("same-origin", LOOKALIKE, True),
-        ("same-origin", None, True),
-        ("same-origin", "http://[", True),
-        (None, OTHER, True),
-        (None, HUB, False),
-        (None, "https://elsewhere.test/", True),
-    ],
-)
-def test_who_sent_a_browser_on_one_domain(
-    site: str | None, referer: str | None, stranger: bool
-) -> None:
-    assert sent_by_stranger(asked(site, referer), ONE, "ada") is stranger
-
-
-@pytest.mark.parametrize(
-    ("referer", "stranger"),
-    [
-        ("https://ada.hub.test/", False),
-        ("https://mallory.hub.test/", True),
-        ("https://ada.hub.test:444/", True),
-        (None, True),
-    ],
-)
-def test_who_sent_a_browser_with_a_domain_for_each(referer: str | None, stranger: bool) -> None:
-    assert sent_by_stranger(asked("same-site", referer), MANY, "ada") is stranger
-    assert sent_by_stranger(asked("same-site", referer), ONE, "ada")
-
-
-@pytest.mark.parametrize("mode", ["no-cors", "cors", "same-origin"])
-def test_what_is_no_navigation_was_no_click(mode: str) -> None:
-    assert sent_by_stranger(asked("same-origin", HUB, mode), ONE, "ada")
-
 
 SCRIPT = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty"}
 
@@ -133,3 +67,97 @@ async def test_who_was_sent_by_a_page_of_another_person_is_asked_and_the_answer_
     del sent["Referer"]
     done = await person.get(unescape(link[1]), headers=sent)
     assert (done.status_code, done.headers["location"]) == (302, "/hub/login")
+
+
+# -- what may start a server ----------------------------------------------
+
+NAVIGATES = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.mark.parametrize(
+    "page", ["/hub/home", "/hub/", "/user/ada/lab", "/services/notes/", "/hub/spawn"]
+)
+async def test_a_page_that_shows_the_hubs_address_as_its_own_starts_nothing(
+    person: httpx.AsyncClient, page: str
+) -> None:
+    sent = NAVIGATES | {"Referer": f"http://hub.test{page}"}
+    for path in ("/hub/spawn", "/hub/spawn/ada", "/hub/spawn?x=1", "/hub/spawn?_xsrf=guess"):
+        reply = await person.get(path, headers=sent)
+        assert (reply.status_code, "Start the server?" in reply.text) == (200, True)
+
+
+async def test_the_proof_of_somebody_else_is_none(person: httpx.AsyncClient) -> None:
+    mine = person.cookies["_xsrf"]
+    for proof in (mine[:-1], mine.upper(), "", "None"):
+        reply = await person.get("/hub/spawn", params={"_xsrf": proof}, headers=NAVIGATES)
+        assert "Start the server?" in reply.text
+    started = await person.get("/hub/spawn", params={"_xsrf": mine}, headers=NAVIGATES)
+    assert "Start the server?" not in started.text
+
+
+async def test_who_types_the_address_or_runs_a_program_is_not_asked(
+    person: httpx.AsyncClient,
+) -> None:
+    for headers in ({"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}, {}):
+        reply = await person.get("/hub/spawn", headers=headers)
+        assert "Start the server?" not in reply.text
+
+
+async def test_signing_in_leads_on_to_the_start_with_a_proof(tmp_path: Path) -> None:
+    house = await WebHouse.open(tmp_path)
+    transport = httpx.ASGITransport(app=house.built.application)
+    for following in ("", "/hub/", "/hub/user-redirect/lab?a=%2F&b"):
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+            await client.get("/hub/login")
+            form = {"username": "eve", "password": "x", "_xsrf": client.cookies["_xsrf"]}
+            where, query = "/hub/login", {"next": following} if following else {}
+            reply = await client.post(where, params=query, data=form, headers=NAVIGATES)
+            seen = [reply.headers["location"]]
+            while seen[-1].startswith(("/hub/?", "/hub/user-redirect/")):
+                reply = await client.get(seen[-1], headers=NAVIGATES)
+                seen.append(reply.headers["location"])
+            proof = client.cookies["_xsrf"]
+            assert all(parse_qs(urlsplit(url).query)["_xsrf"] == [proof] for url in seen), seen
+            reply = await client.get(seen[-1], headers=NAVIGATES)
+            assert "Start the server?" not in reply.text
+            assert reply.headers["referrer-policy"] == "strict-origin"
+            if following.endswith("&b"):
+                target = parse_qs(urlsplit(seen[-1]).query)["next"]
+                assert target == ["/user/eve/lab?a=%2F&b"]
+    await house.close()
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "/hub/home",
+        "/hub/spawn/../../user/mallory/x",
+        "/hub/spawn/%2e%2e/%2E%2E/user/mallory/x",
+        "/hub/user-redirect/../../../user/mallory/x",
+        "/hub/spawn-elsewhere",
+        "/user/mallory/hub/spawn",
+        "/services/notes/",
+        "/hub/spawn#here",
+    ],
+)
+async def test_the_proof_goes_to_nobody_else(tmp_path: Path, following: str) -> None:
+    house = await WebHouse.open(tmp_path)
+    transport = httpx.ASGITransport(app=house.built.application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+        await client.get("/hub/login")
+        form = {"username": "eve", "password": "x", "_xsrf": client.cookies["_xsrf"]}
+        query = {"next": following}
+        reply = await client.post("/hub/login", params=query, data=form, headers=NAVIGATES)
+        assert "_xsrf" not in reply.headers["location"]
+    await house.close()
+
+
+async def test_programs_are_sent_on_without_it(tmp_path: Path) -> None:
+    house = await WebHouse.open(tmp_path)
+    transport = httpx.ASGITransport(app=house.built.application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+        await client.get("/hub/login")
+        form = {"username": "eve", "password": "x", "_xsrf": client.cookies["_xsrf"]}
+        reply = await client.post("/hub/login", data=form)
+        assert reply.headers["location"] == "/hub/spawn"
+    await house.close()

@@ -26,6 +26,7 @@ from perijove.web.api.oauth import show_metadata
 from perijove.web.api.servers import named_limit
 from perijove.web.asgi import NO_ADDRESS, redirect
 from perijove.web.call import Call
+from perijove.web.pages.confirm import carry_proof
 from perijove.web.pages.page import (
     PageSpawner,
     PageUser,
@@ -58,7 +59,7 @@ async def front_door(call: Call) -> Response:
         return redirect(configured)
     if call.caller.user is None:
         return redirect(f"{prefix}login?next={prefix}")
-    return redirect(await next_url(call, call.caller.user))
+    return redirect(carry_proof(call, await next_url(call, call.caller.user)))
 
 
 async def outside(call: Call) -> Response:

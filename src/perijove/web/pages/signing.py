@@ -18,7 +18,11 @@ from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.caller import Caller
 from perijove.web.next_url import checked_next
-from perijove.web.pages.confirm import ask_to_sign_out, needs_click
+from perijove.web.pages.confirm import (
+    ask_to_sign_out,
+    carry_proof,
+    may_be_signed_out_by_force,
+)
 from perijove.web.pages.page import check_form, look, open_page, page_user, refuse_scripts, render
 from perijove.web.xsrf import is_navigation
 
@@ -91,7 +95,7 @@ async def submit_login(call: Call) -> Response:
 
 async def _welcome(call: Call, model: AuthModel) -> Response:
     signed_in = await open_sign_in(call, model)
-    response = redirect(await next_url(call, signed_in.user))
+    response = redirect(carry_proof(call, await next_url(call, signed_in.user)))
     return with_cookies(call, response, signed_in, signed_in.user)
 
 
@@ -107,7 +111,14 @@ async def open_sign_in(call: Call, model: AuthModel) -> SignedIn:
     call.caller = Caller(
         await rooms.grants.grant_of(signed_in.user), user=signed_in.user, signed_in=signed_in
     )
+    if before is None:
+        call.fresh_xsrf = _new_xsrf(call, signed_in, signed_in.user)
     return signed_in
+
+
+def _new_xsrf(call: Call, signed_in: SignedIn, user: User) -> str:
+    xsrf = call.rooms.xsrf
+    return xsrf.new_value(xsrf.identity(call.request, signed_in.session_id, user.cookie_id))
 
 
 def with_cookies(call: Call, response: Response, signed_in: SignedIn, user: User) -> Response:
@@ -116,8 +127,9 @@ def with_cookies(call: Call, response: Response, signed_in: SignedIn, user: User
     rooms.jar.set_login(response, request, rooms.sessions.cookie_value(signed_in))
     if signed_in.session_id is not None:
         rooms.jar.set_session(response, request, signed_in.session_id)
-    identity = rooms.xsrf.identity(request, signed_in.session_id, user.cookie_id)
-    rooms.xsrf.set(response, request, rooms.xsrf.new_value(identity), anonymous=False)
+    begun_here = call.fresh_xsrf and call.caller.signed_in is signed_in
+    value = call.fresh_xsrf if begun_here else _new_xsrf(call, signed_in, user)
+    rooms.xsrf.set(response, request, value, anonymous=False)
     return response
 
 
@@ -205,7 +217,7 @@ async def sign_out(call: Call) -> Response:
     caller = call.caller
     if not caller.known:
         refuse_scripts(call)
-    elif needs_click(call):
+    elif may_be_signed_out_by_force(call):
         return await ask_to_sign_out(call)
     began = time.perf_counter()
     if caller.user is not None and caller.signed_in is not None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import UploadFile
+from starlette.requests import Request
 from starlette.responses import Response
 
 from perijove.access.decide import Target
@@ -21,7 +22,7 @@ from perijove.web.api.servers import named_limit
 from perijove.web.asgi import redirect
 from perijove.web.call import Call
 from perijove.web.freshness import identify, require_fresh
-from perijove.web.pages.confirm import ask, needs_click
+from perijove.web.pages.confirm import ask, carry_proof, may_be_forced, without_proof
 from perijove.web.pages.page import PageSpawner, PageUser, look, page, render, to_login, xsrf_for
 from perijove.web.pages.signing import checked, next_url
 from perijove.web.views import as_json
@@ -79,7 +80,7 @@ async def show_spawn(call: Call) -> Response:
         return _pending_redirect(call, detail.user.name, name)
     port = _port(call, detail, name, server)
     query = _query_options(call)
-    foreign = needs_click(call)
+    foreign = may_be_forced(call)
     if query:
         try:
             options = await port.options_from_query(query)
@@ -381,11 +382,12 @@ async def user_redirect(call: Call) -> Response:
     settings = call.rooms.settings
     network = settings.network
     path = call.params["path"]
-    query = call.request.url.query
+    query = without_proof(call.request.url.query)
     hook = settings.servers.user_redirect_hook
     if hook is not None:
-        handler = call.rooms.handler_for(call.request)
-        request = getattr(handler, "request", call.request)
+        asked = Request({**call.request.scope, "query_string": query.encode("latin-1")})
+        handler = call.rooms.handler_for(asked)
+        request = getattr(handler, "request", asked)
         plugin_user = getattr(handler, "current_user", None)
         answer = await maybe_await(hook(path, request, plugin_user, network.base_url))
         if answer:
@@ -397,4 +399,4 @@ async def user_redirect(call: Call) -> Response:
     spawn = f"{network.hub_prefix}spawn/{escape_name(user.name)}"
     if name:
         spawn += f"/{escape_name(name)}"
-    return redirect(f"{spawn}?next={quote(target, safe='')}")
+    return redirect(carry_proof(call, f"{spawn}?next={quote(target, safe='')}"))

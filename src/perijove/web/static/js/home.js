@@ -3,7 +3,7 @@
  * and the form for a new one. Starting is a link, because the hub may have questions.
  */
 
-import { ApiError, get, remove, segment, serverPath } from "./hubapi.js";
+import { ApiError, get, remove, segment, serverPath, withXsrf } from "./hubapi.js";
 import { busy, confirmDialog, once } from "./dom.js";
 import { timeElement } from "./times.js";
 
@@ -203,7 +203,7 @@ class HomePage {
       const address = new URL(`${this.page.dataset.spawnBase}/${segment(name)}`, document.baseURI);
       const typed = input.value.trim().normalize("NFC");
       if (typed !== name) address.searchParams.set("display_name", typed);
-      location.assign(address);
+      location.assign(withXsrf(address));
     });
   }
 }

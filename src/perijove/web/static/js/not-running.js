@@ -1,6 +1,7 @@
 /* Starts the server by itself after the time the operator chose, unless the visitor says no. */
 
 import { once } from "./dom.js";
+import { withXsrf } from "./hubapi.js";
 
 once("not-running", () => {
   const page = document.getElementById("not-running");
@@ -16,7 +17,7 @@ once("not-running", () => {
     const left = (end - Date.now()) / 1000;
     if (left <= 0) {
       window.clearInterval(timer);
-      location.assign(page.dataset.spawnUrl);
+      location.assign(withXsrf(page.dataset.spawnUrl));
       return;
     }
     const seconds = Math.ceil(left);

@@ -3,6 +3,7 @@
  * well, and the few behaviours that operators' HTML asks for with data-bs-* attributes.
  */
 
+import { proveLinks } from "./proof.js";
 import { showTimes } from "./times.js";
 
 const THEMES = ["auto", "light", "dark"];
@@ -123,5 +124,6 @@ function operatorsHtml() {
 themeButton();
 navigation();
 operatorsHtml();
+proveLinks();
 showTimes();
 window.setInterval(showTimes, 30_000);
