@@ -1,33 +1,12 @@
-"""The certificates for ``internal_ssl``, if it is on."""
+"""The certificates of managed services, when ``internal_ssl`` is on."""
 
 import os
 import pwd
 from collections.abc import Callable
 
 from perijove.domain.errors import ConfigError
-from perijove.domain.settings import InternalTlsSettings, ServiceSpec
+from perijove.domain.settings import ServiceSpec
 from perijove.kit.tls import SERVICES, Certificates, environment_of_pair
-
-
-def open_certificates(settings: InternalTlsSettings | None) -> Certificates | None:
-    """Those in the settings' directory; what is missing is made. Raises ConfigError."""
-    if settings is None:
-        return None
-    # Imported here: few hubs need it, and it is slow to import.
-    from perijove.kit.certificates import make_certificates
-
-    try:
-        return make_certificates(
-            settings.location,
-            alt_names=settings.alt_names,
-            outside=settings.authorities,
-            anew=settings.recreate,
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"c.JupyterHub.internal_ssl: the certificates in {settings.location} cannot be made "
-            f"or read: {error}"
-        ) from error
 
 
 def make_service_certifier(
@@ -38,7 +17,7 @@ def make_service_certifier(
         return None
 
     def certify(spec: ServiceSpec) -> dict[str, str]:
-        # Imported here for the reason above.
+        # Imported here: few hubs need it, and it is slow to import.
         from perijove.kit.certificates import pair_of_service
 
         try:

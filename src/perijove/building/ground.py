@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from perijove.building.certificates import open_certificates
+from perijove.compat.certificates import open_certificates
 from perijove.domain.settings import Settings
 from perijove.kit.clock import Clock, RealClock
 from perijove.kit.tls import Certificates

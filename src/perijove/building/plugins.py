@@ -1,18 +1,19 @@
 """The operator's plug-ins, and what they may see of the hub."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from perijove.access.roles import scopes_of_roles
 from perijove.building.ground import Ground
+from perijove.compat.certificates import show_certificates
 from perijove.compat.orm.session import open_session
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
 from perijove.config.network import check_extra_routes, proxy_options
 from perijove.domain.ports import HubAddress
 from perijove.domain.settings import NetworkSettings, Settings
-from perijove.kit.tls import HUB, Certificates
+from perijove.kit.tls import Certificates
 from perijove.people.auth_state import AuthStates
 from perijove.people.users import Users
 from perijove.plugins.adapters import AuthenticatorAdapter, ProxyAdapter
@@ -38,7 +39,7 @@ def make_plugins(loaded: LoadedConfig, ground: Ground) -> Plugins:
     context = _context(loaded, ground)
     network = ground.settings.network
     authenticator = AuthenticatorAdapter(loaded.hub.authenticator_class, context)
-    options = {**proxy_options(network), "http": ground.settings.http}
+    options = {**proxy_options(network), "_http_settings": ground.settings.http}
     proxy = ProxyAdapter(loaded.hub.proxy_class, context, options)
     check_extra_routes(network, proxy.extra_routes)
     spawners = SpawnerPool(loaded.hub.spawner_class, context, authenticator)
@@ -60,27 +61,21 @@ def _context(loaded: LoadedConfig, ground: Ground) -> HubContext:
         db=DeferredSession(lambda: open_session(ground.database, ground.bus)),
     )
     if ground.certificates is not None:
-        _show_certificates(ground.certificates, loaded.hub, context)
+        _hand_out_certificates(ground.certificates, loaded.hub, context)
     context.settings.update(ground.settings.pages.tornado_settings)
     context.settings["admin_access"] = security.admin_access
     return context
 
 
-def _show_certificates(certificates: Certificates, app: JupyterHub, context: HubContext) -> None:
-    """Plug-ins find the certificates in the application, under its names for them."""
-    bundles = dict(certificates.bundles)
+def _hand_out_certificates(
+    certificates: Certificates, app: JupyterHub, context: HubContext
+) -> None:
+    """Plug-ins find the certificates in what they are made with, and in the application."""
     context.internal_ssl = True
     context.internal_certs_location = certificates.location
-    context.internal_trust_bundles = bundles
+    context.internal_trust_bundles = dict(certificates.bundles)
     context.trusted_alt_names = app.trusted_alt_names
-    app.internal_trust_bundles = bundles
-    app.internal_ssl_key = certificates.hub.keyfile
-    app.internal_ssl_cert = certificates.hub.certfile
-    app.internal_ssl_ca = bundles[HUB]
-    app.internal_proxy_certs = {
-        "proxy-api": asdict(certificates.proxy_api),
-        "proxy-client": asdict(certificates.proxy_client),
-    }
+    show_certificates(app, certificates)
 
 
 def _address(network: NetworkSettings, settings: Settings) -> HubAddress:

@@ -9,9 +9,9 @@ import sys
 import uvloop
 
 from perijove.app import HubProcess
-from perijove.building.certificates import open_certificates
 from perijove.compat import alias
 from perijove.compat.app import JupyterHub
+from perijove.compat.certificates import open_certificates
 from perijove.config.generate import write_config_file
 from perijove.config.load import LoadedConfig, load_hub
 from perijove.config.settings import build_settings

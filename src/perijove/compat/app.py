@@ -6,7 +6,10 @@ what runs: ``JupyterHub.instance().users``, ``handler.app.proxy`` and the like.
 
 from typing import TYPE_CHECKING, Any
 
+from perijove.compat.certificates import open_certificates, show_certificates
 from perijove.config import hub as options
+from perijove.config.internal_tls import build_internal_tls
+from perijove.config.network import build_network
 
 if TYPE_CHECKING:
     from perijove.compat.services import HandlerServices
@@ -22,6 +25,14 @@ class JupyterHub(options.JupyterHub):
         self._running = services
         # The very dict of ``handler.settings``: plug-ins change it here and read it there.
         self.tornado_settings = services.context.settings
+
+    def init_internal_ssl(self) -> None:
+        """Make the certificates of ``internal_ssl`` and show them; suites of plug-ins do, without
+        a hub. Raises ConfigError.
+        """
+        certificates = open_certificates(build_internal_tls(self, build_network(self)))
+        if certificates is not None:
+            show_certificates(self, certificates)
 
     @property
     def _shown(self) -> "HandlerServices":

@@ -20,6 +20,7 @@ from perijove.compat.services import KEY, HandlerServices
 from perijove.compat.visitors import VisitorMethods
 from perijove.domain.errors import Forbidden, NotFound, PerijoveError, PluginError, StartFailed
 from perijove.domain.users import Service
+from perijove.people.refresh import Freshness
 from perijove.plugins.context import PluginUser
 from perijove.web.call import Call
 from perijove.web.caller import Caller
@@ -109,6 +110,25 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
     def current_user(self, user: Any) -> None:
         self._jupyterhub_user = user
 
+    def get_current_user_cookie(self) -> Any:
+        """The user whose browser this is, by its cookie; None without one."""
+        return self._jupyterhub_user if self._hub_call.caller.signed_in is not None else None
+
+    def get_current_user_token(self) -> Any:
+        """The user or service whose token came with the request; None without one."""
+        token = self.get_token()
+        if token is None:
+            return None
+        return token.service if token.user is None else self._user_from_orm(token.user)
+
+    async def refresh_auth(self, user: Any, force: bool = False) -> Any:
+        """The user, after the authenticator was asked again if that is due; None: sign in anew."""
+        wanted = force and self.authenticator.auth_refresh_age > 0
+        freshness, _ = await self._hub_services.rooms.refresher.refresh(
+            user.record, self._hub_call.request, force=wanted
+        )
+        return None if freshness is Freshness.STALE else user
+
     def find_user(self, name: str) -> PluginUser | None:
         """The user of that name, or None."""
         user: PluginUser | None = self.users.get(name)
@@ -179,7 +199,7 @@ class BaseHandler(VisitorMethods, RightsMethods, HubFacts):
         for value in response.headers.getlist("set-cookie"):
             self.add_header("Set-Cookie", value)
 
-    async def answer_with(self, page: Callable[[Call], Awaitable[Response]]) -> None:
+    async def _answer_with(self, page: Callable[[Call], Awaitable[Response]]) -> None:
         """Answer as one of the hub's own pages does."""
         response = await page(self._hub_call)
         self.set_status(response.status_code)

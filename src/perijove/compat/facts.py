@@ -196,11 +196,6 @@ class HubFacts(RequestHandler):
         return bool(self.settings.get("redirect_to_server", True))
 
     @property
-    def shutdown_on_logout(self) -> bool:
-        """Whether signing out stops a person's servers."""
-        return bool(self.settings.get("shutdown_on_logout", False))
-
-    @property
     def authenticate_prometheus(self) -> bool:
         """Whether reading metrics needs a scope."""
         return bool(self.settings.get("authenticate_prometheus", True))

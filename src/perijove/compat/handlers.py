@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 
 from starlette.requests import Request
 from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine
+from tornado.util import import_object
 from tornado.web import Application, RequestHandler
 
 from perijove.compat import api, pages
@@ -37,8 +38,6 @@ from perijove.web.rooms import Rooms
 
 HANDLER_KEY = "perijove.handler"
 """Where a request's scope keeps the handler object that stands for it."""
-
-"""Where it keeps ``Set-Cookie`` values that a plug-in set on that object."""
 
 
 class DetachedConnection:
@@ -106,6 +105,11 @@ class HandlerFactory:
             re.compile(path)
         except (TypeError, ValueError, re.error) as error:
             raise ConfigError(f"{spec!r} is no handler: (path, class[, arguments])") from error
+        if isinstance(handler, str):
+            try:
+                handler = import_object(handler)
+            except ImportError as error:
+                raise ConfigError(f"{handler!r} at {path!r} cannot be imported: {error}") from error
         if not (isinstance(handler, type) and issubclass(handler, RequestHandler)):
             raise ConfigError(f"{handler!r} at {path!r} is no tornado handler class")
         return (self._pattern(path), handler, *rest[:1])

@@ -126,6 +126,11 @@ class LogoutHandler(BaseHandler):
                 except PluginError as error:
                     self.log.error("%s", error)
 
+    @property
+    def shutdown_on_logout(self) -> bool:
+        """Whether signing out stops a person's servers."""
+        return bool(self.settings.get("shutdown_on_logout", False))
+
     def _backend_logout_cleanup(self, name: str) -> Any:
         """End the sign-in itself."""
         self.log.info("User logged out: %s", name)
@@ -154,7 +159,7 @@ class LogoutHandler(BaseHandler):
         """Sign out; a link on a page of somebody else has to be confirmed."""
         by_hub = self.current_user and self._served_by_hub
         if by_hub and may_be_signed_out_by_force(self._hub_call):
-            await self.answer_with(ask_to_sign_out)
+            await self._answer_with(ask_to_sign_out)
             return
         await self.default_handle_logout()
         await maybe_await(self.handle_logout())
@@ -162,4 +167,4 @@ class LogoutHandler(BaseHandler):
 
 
 # What ``Authenticator.get_handlers`` gives; the room of plug-ins cannot know this one.
-Authenticator.login_handlers = [("/login", LoginHandler)]
+Authenticator._login_handlers = [("/login", LoginHandler)]

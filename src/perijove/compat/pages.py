@@ -19,7 +19,7 @@ class RootHandler(BaseHandler):
 
     async def get(self) -> None:
         """Send people where they belong."""
-        await self.answer_with(home.front_door)
+        await self._answer_with(home.front_door)
 
 
 class HomeHandler(BaseHandler):
@@ -27,7 +27,7 @@ class HomeHandler(BaseHandler):
 
     async def get(self) -> None:
         """The person's servers."""
-        await self.answer_with(home.show_home)
+        await self._answer_with(home.show_home)
 
 
 class TokenPageHandler(BaseHandler):
@@ -35,7 +35,7 @@ class TokenPageHandler(BaseHandler):
 
     async def get(self) -> None:
         """The person's tokens."""
-        await self.answer_with(home.show_tokens)
+        await self._answer_with(home.show_tokens)
 
 
 class AdminHandler(BaseHandler):
@@ -43,7 +43,7 @@ class AdminHandler(BaseHandler):
 
     async def get(self, *args: Any) -> None:
         """The administrators' page."""
-        await self.answer_with(home.show_admin)
+        await self._answer_with(home.show_admin)
 
 
 class SpawnHandler(BaseHandler):
@@ -77,12 +77,12 @@ class SpawnHandler(BaseHandler):
     async def get(self, user_name: str | None = None, server_name: str = "") -> None:
         """Start a server, or ask for options first."""
         self._name_path(user_name, server_name)
-        await self.answer_with(spawning.show_spawn)
+        await self._answer_with(spawning.show_spawn)
 
     async def post(self, user_name: str | None = None, server_name: str = "") -> None:
         """Start a server with the options of the form."""
         self._name_path(user_name, server_name)
-        await self.answer_with(spawning.submit_spawn)
+        await self._answer_with(spawning.submit_spawn)
 
 
 class SpawnPendingHandler(SpawnHandler):
@@ -91,7 +91,7 @@ class SpawnPendingHandler(SpawnHandler):
     async def get(self, user_name: str | None = None, server_name: str = "") -> None:
         """Show how a start goes on."""
         self._name_path(user_name, server_name)
-        await self.answer_with(spawning.show_pending)
+        await self._answer_with(spawning.show_pending)
 
 
 class LogoHandler(BaseHandler):
@@ -99,4 +99,4 @@ class LogoHandler(BaseHandler):
 
     async def get(self) -> None:
         """The operator's logo."""
-        await self.answer_with(home.logo)
+        await self._answer_with(home.logo)

@@ -23,7 +23,7 @@ from perijove.domain.settings import Settings
 from perijove.plugins.context import DeferredSession
 from perijove.telemetry.log import HUB_LOGGERS, escape_controls, scrub_text
 
-_FILES = ("ssl_key", "ssl_cert", "logo_file")
+_FILES = ("ssl_key", "ssl_cert")
 
 
 def check_config(
@@ -44,6 +44,7 @@ def check_config(
             warnings.lines.extend(loaded.warnings)
             settings = build_settings(loaded.hub, read_only=True)
             warnings.lines.extend(settings.warnings)
+            warnings.lines.extend(_missing_files_of_pages(loaded.hub))
             problems = [
                 *_missing_files(loaded.hub),
                 *_broken_plugins(loaded.hub, settings, DeferredSession(open_session)),
@@ -90,10 +91,20 @@ def _missing_files(hub: JupyterHub) -> list[str]:
         path = getattr(hub, option)
         if path and not os.access(path, os.R_OK):
             problems.append(f"c.JupyterHub.{option}: {path} cannot be read")
+    return problems
+
+
+def _missing_files_of_pages(hub: JupyterHub) -> list[str]:
+    """The hub starts without them, and shows its own instead."""
+    warnings = []
+    if hub.logo_file and not os.access(hub.logo_file, os.R_OK):
+        warnings.append(f"c.JupyterHub.logo_file: {hub.logo_file} cannot be read")
+    given = hub.config.get("JupyterHub", {})
+    option = "template_paths" if "template_paths" in given else "data_files_path"
     for path in hub.template_paths:
         if not os.path.isdir(path):
-            problems.append(f"c.JupyterHub.template_paths: {path} is no directory")
-    return problems
+            warnings.append(f"c.JupyterHub.{option}: {path} is no directory")
+    return warnings
 
 
 def _broken_plugins(hub: JupyterHub, settings: Settings, db: DeferredSession) -> list[str]:

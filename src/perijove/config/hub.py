@@ -141,6 +141,13 @@ class JupyterHub(
     def _create_loader(self, argv: Any, aliases: Any, flags: Any, classes: Any) -> _Loader:
         return _Loader(argv, aliases, flags, classes=classes, log=self.log)
 
+    @classmethod
+    def section_names(cls) -> list[str]:
+        """Each section once: subclasses have the same name, and traitlets would merge its
+        ``append`` and ``extend`` once more for each.
+        """
+        return list(dict.fromkeys(super().section_names()))
+
     @observe("config")
     def _config_changed(self, change: Bunch) -> None:
         """Take over options. The parent's method would log the configuration, secrets too."""

@@ -9,6 +9,7 @@ An option counts for a class and for all its subclasses, so ``c.Spawner.image``
 is right when the spawner in use has an ``image``.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -44,8 +45,12 @@ PLUGIN_OPTIONS = ("authenticator_class", "spawner_class", "proxy_class")
 UNCHECKED = frozenset({"Application", "EventLog"})
 """Sections of others' making that are right as they are."""
 
+SECTION_CUTOFF = 0.85
+"""Names of classes end alike: ``KubeSpawner`` is no misspelt ``Spawner``."""
+
 BAD_CONFIG = "Bad config encountered during initialization: {}"
 
+_DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _SECRET_NAME = re.compile("secret|token|passw|key", re.IGNORECASE)
 
 
@@ -101,9 +106,11 @@ def check_config_options(hub: JupyterHub, config: Config) -> list[str]:
     in_use = load_plugin_classes(hub, config)
     strict = {cls.__name__: cls for plugin in in_use for cls in _configurables(plugin)}
     strict |= {cls.__name__: cls for cls in (*_configurables(type(hub)), *SECTIONS)}
-    lenient = {
-        cls.__name__ for plugin in in_use if _wraps(plugin) for cls in _configurables(plugin)
-    }
+    lenient: set[str] = set()
+    for wrapper in filter(_wraps, in_use):
+        own = [cls.__name__ for cls in _configurables(wrapper)]
+        lenient.update(own)
+        _load_wrapped([config[section] for section in own if section in config])
     warnings: list[str] = []
     for section, options in config.items():
         if section in UNCHECKED or not isinstance(options, Mapping):
@@ -140,6 +147,20 @@ def _wraps(plugin: type[Any]) -> bool:
     )
 
 
+def _load_wrapped(value: Any) -> None:
+    """Import the classes that a wrapping plug-in names in its options, so that theirs are known."""
+    if isinstance(value, str):
+        if _DOTTED_NAME.fullmatch(value):
+            with contextlib.suppress(Exception):  # what is no class at all may look like one
+                import_dotted(value)
+        return
+    if isinstance(value, LazyConfigValue):
+        value = list(value.to_dict().values())
+    if isinstance(value, Mapping | list | tuple | set):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _load_wrapped(item)
+
+
 def _configurables(cls: type[Any]) -> Iterator[type[Configurable]]:
     for parent in cls.__mro__:
         if issubclass(parent, Configurable) and parent.class_traits(config=True):
@@ -157,7 +178,7 @@ def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
 
 
 def _unknown_section(section: str, known: list[str]) -> str:
-    near = nearest(section, known)
+    near = nearest(section, known, cutoff=SECTION_CUTOFF)
     meant = f" (did you mean c.{near}?)" if near else ""
     return (
         f"c.{section}: no class of this name is in use{meant}; its options have no effect unless "
@@ -168,10 +189,17 @@ def _unknown_section(section: str, known: list[str]) -> str:
 def _check_section(section: str, cls: type[Configurable], options: Mapping[str, Any]) -> None:
     known = _known_traits(cls)
     for option, value in options.items():
+        if option not in known and _reads_by_itself(cls, option):
+            continue
         if option not in known:
             raise ConfigError(f"c.{section}.{option}: there is no such option{hint(option, known)}")
         owner, trait = known[option]
         _check_value(section, owner, trait, option, value)
+
+
+def _reads_by_itself(cls: type[Configurable], option: str) -> bool:
+    """Whether a property of this name stands for it, as with options that a plug-in renamed."""
+    return any(isinstance(getattr(c, option, None), property) for c in (cls, *_subclasses(cls)))
 
 
 def _known_traits(cls: type[Configurable]) -> dict[str, tuple[type[Any], TraitType[Any, Any]]]:

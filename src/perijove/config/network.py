@@ -150,7 +150,7 @@ def proxy_options(network: NetworkSettings) -> dict[str, Any]:
     return {
         "public_url": network.bind_url,
         "host_routing": bool(network.subdomain_host),
-        "hub_has_pages": not network.api_only,
+        "_hub_has_pages": not network.api_only,
         "ssl_key": network.ssl_key,
         "ssl_cert": network.ssl_cert,
     }

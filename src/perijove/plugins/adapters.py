@@ -160,7 +160,7 @@ class AuthenticatorAdapter:
             **({"roles": list(model.roles)} if model.roles is not None else {}),
         }
         kept: dict[str, Any] | None = await ask(
-            self.authenticator, "run_reconcile_auth_state_hook", facts, existing
+            self.authenticator, "_run_reconcile_auth_state_hook", facts, existing
         )
         return kept
 
@@ -256,7 +256,7 @@ class ProxyAdapter:
 
     def on_restart(self, restore: Callable[[], Awaitable[Any]]) -> None:
         """What to do when the proxy came back without its routes."""
-        self.proxy.on_restart = restore
+        self.proxy._on_restart = restore
 
     @property
     def should_start(self) -> bool:
@@ -270,9 +270,9 @@ class ProxyAdapter:
 
     async def start(self) -> None:
         """Start the proxy and wait until it takes requests."""
-        if self.proxy.has_trait("auth_secret"):
+        if self.proxy.has_trait("_auth_secret"):
             # The next hub makes the same token of it, and can take over this proxy.
-            self.proxy.set_trait("auth_secret", self._context.settings.get("cookie_secret", b""))
+            self.proxy.set_trait("_auth_secret", self._context.settings.get("cookie_secret", b""))
         await ask(self.proxy, "start")
 
     async def stop(self) -> None:
@@ -281,7 +281,7 @@ class ProxyAdapter:
 
     async def close(self) -> None:
         """Let go of it; if it runs, it goes on."""
-        await ask(self.proxy, "close")
+        await ask(self.proxy, "_let_go")
 
     async def add_route(self, route: Route) -> None:
         """Add or replace one route."""

@@ -117,7 +117,7 @@ class Authenticator(LoggingConfigurable):
     db = AnyTrait(help="Old: the hub's database session.")
     _deprecated_db_session = AnyTrait(None, allow_none=True)
 
-    login_handlers: ClassVar[list[tuple[Any, ...]]] = []
+    _login_handlers: ClassVar[list[tuple[Any, ...]]] = []
     """The hub's own login page as tornado handlers; filled by ``compat``."""
 
     _hub_knows: Callable[[str], Awaitable[bool]] | None = None
@@ -305,7 +305,7 @@ class Authenticator(LoggingConfigurable):
             return auth_model
         return await maybe_await(self.post_auth_hook(self, handler, auth_model))
 
-    async def run_reconcile_auth_state_hook(
+    async def _run_reconcile_auth_state_hook(
         self, auth_model: dict[str, Any], existing: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         """Run ``reconcile_auth_state_hook``; the auth_state to keep."""
@@ -358,4 +358,4 @@ class Authenticator(LoggingConfigurable):
 
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Tornado handlers under the hub's prefix: (path, class[, arguments])."""
-        return list(self.login_handlers)
+        return list(self._login_handlers)

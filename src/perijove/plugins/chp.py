@@ -91,7 +91,7 @@ class ConfigurableHTTPProxy(Proxy):
     pid_file = Unicode("jupyterhub-proxy.pid", help="File with the proxy's process id.").tag(
         config=True
     )
-    auth_secret = Bytes(b"")
+    _auth_secret = Bytes(b"")
     semaphore = AnyTrait()
 
     def __init__(self, **kwargs: Any) -> None:
@@ -126,13 +126,13 @@ class ConfigurableHTTPProxy(Proxy):
     def _default_auth_token(self) -> str:
         if token := os.environ.get("CONFIGPROXY_AUTH_TOKEN"):
             return token
-        if self.auth_secret:
-            return hmac.new(self.auth_secret, _TOKEN_PURPOSE, hashlib.sha256).hexdigest()
+        if self._auth_secret:
+            return hmac.new(self._auth_secret, _TOKEN_PURPOSE, hashlib.sha256).hexdigest()
         return secrets.token_hex(32)
 
     @default("error_target")
     def _default_error_target(self) -> str | None:
-        if self.error_path or self.hub is None or not self.hub_has_pages:
+        if self.error_path or self.hub is None or not self._hub_has_pages:
             return None
         return join(self.hub.url, "error")
 
@@ -161,7 +161,7 @@ class ConfigurableHTTPProxy(Proxy):
         return bool(getattr(self.app, "internal_ssl", False))
 
     # -- the process -----------------------------------------------------------------
-    def options(self) -> list[str]:
+    def _options(self) -> list[str]:
         """The options behind ``command``."""
         options: list[str] = []
         if path := unix_socket_of(self.public_url):
@@ -208,7 +208,7 @@ class ConfigurableHTTPProxy(Proxy):
         """
         process = self._process = ProxyProcess(
             list(self.command),
-            self.options(),
+            self._options(),
             token=self.auth_token,
             umask=self.command_umask,
             pid_file=self.pid_file,
@@ -252,13 +252,13 @@ class ConfigurableHTTPProxy(Proxy):
 
     async def stop(self) -> None:
         """End the process."""
-        await self.close()
+        await self._let_go()
         if self._process is not None:
             self.log.info("Stopping the proxy (process %s)", self._process.pid)
             await self._process.end()
             self._process = None
 
-    async def close(self) -> None:
+    async def _let_go(self) -> None:
         """Stop watching the process, which goes on, and close the connection to its API."""
         if self._checking is not None:
             self._checking.cancel()
@@ -275,7 +275,7 @@ class ConfigurableHTTPProxy(Proxy):
     # -- routes ------------------------------------------------------------------------
     def _routes_api(self) -> RouteApi:
         if self._api is None:
-            self._api = RouteApi(self._ssl_context, self.http)
+            self._api = RouteApi(self._ssl_context, self._http_settings)
         self._api.configure(self.api_url, self.auth_token, self.semaphore)
         return self._api
 

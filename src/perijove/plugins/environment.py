@@ -50,11 +50,13 @@ def _urls(spawner: Any) -> dict[str, str]:
     prefix = spawner.server.base_url if spawner.server is not None else "/"
     scheme = "https" if spawner.internal_ssl else "http"
     listen = f"{scheme}://{bracket_ipv6(spawner.ip)}:{spawner.port}{prefix}"
+    # Suites of plug-ins bring users that are only a name.
+    owner = getattr(spawner.user, "escaped_name", spawner.user.name)
     env = {
         "JUPYTERHUB_HOST": hub.public_host,
         "JUPYTERHUB_BASE_URL": hub.base_url.removesuffix("hub/"),
         "JUPYTERHUB_API_URL": api_url,
-        "JUPYTERHUB_ACTIVITY_URL": join(api_url, "users", spawner.user.escaped_name, "activity"),
+        "JUPYTERHUB_ACTIVITY_URL": join(api_url, "users", owner, "activity"),
         "JUPYTERHUB_SERVICE_URL": listen,
         "JUPYTERHUB_PUBLIC_URL": spawner.public_url,
         "JUPYTERHUB_PUBLIC_HUB_URL": spawner.public_hub_url,
@@ -72,7 +74,7 @@ def _oauth(spawner: Any) -> dict[str, str]:
     env = {
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": access,
         "JUPYTERHUB_OAUTH_SCOPES": access,
-        "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": json.dumps(spawner.allowed_oauth_scopes),
+        "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": json.dumps(spawner._allowed_oauth_scopes),
         "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED": str(int(spawner.cookie_host_prefix_enabled)),
     }
     if spawner.cookie_options:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Dict, Integer, Unicode, default
 
-from perijove.kit.aio import backoff_delays, maybe_await
+from perijove.kit.aio import maybe_await
 from perijove.plugins.net import connectable, random_port
 from perijove.plugins.processes import (
     birth_of,
@@ -112,14 +111,14 @@ class LocalProcessSpawner(Spawner):
 
     proc = AnyTrait(None, allow_none=True)
     pid = Integer(0)
-    pid_birth = Unicode("")
+    _pid_birth = Unicode("")
 
     @default("env_keep")
     def _env_keep_default(self) -> list[str]:
         return list(KEPT_VARIABLES)
 
     @property
-    def local_host(self) -> str:
+    def _local_host(self) -> str:
         """The machine whose processes these are."""
         return socket.gethostname()
 
@@ -129,7 +128,7 @@ class LocalProcessSpawner(Spawner):
         super().load_state(state)
         if "pid" in state:
             self.pid = state["pid"]
-            self.pid_birth = state.get("pid_birth", "")
+            self._pid_birth = state.get("pid_birth", "")
             self.proc = child_of(self.pid)
 
     def get_state(self) -> dict[str, Any]:
@@ -137,15 +136,15 @@ class LocalProcessSpawner(Spawner):
         state = super().get_state()
         if self.pid:
             state["pid"] = self.pid
-            if self.pid_birth:
-                state["pid_birth"] = self.pid_birth
+            if self._pid_birth:
+                state["pid_birth"] = self._pid_birth
         return state
 
     def clear_state(self) -> None:
         """Forget the process."""
         super().clear_state()
         self.pid = 0
-        self.pid_birth = ""
+        self._pid_birth = ""
         self.proc = None
 
     # -- environment -------------------------------------------------------------
@@ -175,7 +174,7 @@ class LocalProcessSpawner(Spawner):
         """
         return set_user_setuid(name)
 
-    def process_options(self) -> dict[str, Any]:
+    def _process_options(self) -> dict[str, Any]:
         """How the process becomes one of the user: arguments of ``subprocess.Popen``.
 
         Runs in a thread, as looking up users may ask a directory server.
@@ -194,7 +193,7 @@ class LocalProcessSpawner(Spawner):
             SimpleLocalProcessSpawner.make_preexec_fn,
         ]
         if type(self).make_preexec_fn in own_preexec:
-            options = self.process_options()
+            options = self._process_options()
         else:
             options = {"preexec_fn": self.make_preexec_fn(self.user.name)}
         options |= {key: value for key, value in self.popen_kwargs.items() if key != "env"}
@@ -209,7 +208,7 @@ class LocalProcessSpawner(Spawner):
             child = await starting
             self.proc = child
             self.pid = child.pid
-            self.pid_birth = birth_of(child.pid)
+            self._pid_birth = birth_of(child.pid)
 
     async def start(self) -> tuple[str, int]:
         """Start the server's process; its address."""
@@ -245,14 +244,14 @@ class LocalProcessSpawner(Spawner):
         if not self.pid:
             self.clear_state()
             return 0
-        if is_alive(self.pid, self.pid_birth):
+        if is_alive(self.pid, self._pid_birth):
             return None
         self.clear_state()
         return 0
 
     async def _signal(self, sig: int) -> bool:
         """Signal the process; False when it is gone. SIGKILL takes its whole group."""
-        return send_signal(self.pid, sig, self.pid_birth, group=sig == signal.SIGKILL)
+        return send_signal(self.pid, sig, self._pid_birth, group=sig == signal.SIGKILL)
 
     async def stop(self, now: bool = False) -> None:
         """Interrupt, terminate, kill: each when the one before had its time."""
@@ -270,19 +269,7 @@ class LocalProcessSpawner(Spawner):
         if await maybe_await(self.poll()) is None:
             self.log.warning("Process %s of %s does not die", self.pid, self._log_name)
 
-    async def wait_for_death(self, timeout: float = 10) -> bool:
-        """Wait (seconds) until the process is gone; False if it still runs then."""
-        end = time.monotonic() + timeout
-        for delay in backoff_delays(start_s=0.01, max_s=self.death_interval):
-            if await maybe_await(self.poll()) is not None:
-                return True
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(delay, left))
-        return False
-
-    async def find_lost(self) -> bool:
+    async def _find_lost(self) -> bool:
         """Find a process of this machine that was started for this very server."""
         marks = {
             key: value
@@ -292,7 +279,7 @@ class LocalProcessSpawner(Spawner):
         pid = await asyncio.to_thread(find_leader, marks)
         if pid is None:
             return False
-        self.pid, self.pid_birth, self.proc = pid, birth_of(pid), child_of(pid)
+        self.pid, self._pid_birth, self.proc = pid, birth_of(pid), child_of(pid)
         return True
 
     # -- certificates ------------------------------------------------------------
@@ -301,7 +288,7 @@ class LocalProcessSpawner(Spawner):
         return await asyncio.to_thread(self._copy_certs, paths)
 
     def _copy_certs(self, paths: dict[str, str]) -> dict[str, str]:
-        options = self.process_options()
+        options = self._process_options()
         home = self._account().pw_dir
         where = str(Path(home, ".jupyterhub", "jupyterhub-certs", self.name or "default"))
         files = {f"{kind}.pem": Path(path).read_text() for kind, path in paths.items()}
@@ -343,7 +330,7 @@ class SimpleLocalProcessSpawner(LocalProcessSpawner):
 
         return enter_home
 
-    def process_options(self) -> dict[str, Any]:
+    def _process_options(self) -> dict[str, Any]:
         """The home directory, made when missing. Runs in a thread."""
         os.makedirs(self.home_dir, 0o755, exist_ok=True)
         return {"cwd": self.home_dir}

@@ -45,7 +45,7 @@ class LocalAuthenticator(Authenticator):
         self, username: str, authentication: dict[str, Any] | None = None
     ) -> bool:
         """Whether the name is a member of one of ``allowed_groups``."""
-        return bool(self.allowed_groups) and self.in_groups(username, self.allowed_groups)
+        return bool(self.allowed_groups) and self._in_groups(username, self.allowed_groups)
 
     def check_group_whitelist(
         self, username: str, authentication: dict[str, Any] | None = None
@@ -53,7 +53,7 @@ class LocalAuthenticator(Authenticator):
         """Old name of ``check_allowed_groups``."""
         return type(self).check_allowed_groups(self, username, authentication)
 
-    def in_groups(self, username: str, names: set[str], *, strict: bool = False) -> bool:
+    def _in_groups(self, username: str, names: set[str], *, strict: bool = False) -> bool:
         """Whether a system user is in one of the system groups.
 
         Groups that do not exist are logged, or with ``strict`` raise KeyError.

@@ -79,7 +79,7 @@ class PAMAuthenticator(LocalAuthenticator):
             return answer
         name = authentication["name"]
         groups = set(self.admin_groups)
-        return bool(await self._in_thread(lambda: self.in_groups(name, groups, strict=True)))
+        return bool(await self._in_thread(lambda: self._in_groups(name, groups, strict=True)))
 
     def normalize_username(self, username: str) -> str:
         """The name as stored: by user id, or lower case; then ``username_map``."""

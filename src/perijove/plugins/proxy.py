@@ -35,12 +35,12 @@ class Proxy(LoggingConfigurable):
     db_factory = AnyTrait(None, allow_none=True)
     public_url = Unicode("")
     host_routing = Bool(False)
-    hub_has_pages = Bool(True)
+    _hub_has_pages = Bool(True)
     ssl_key = Unicode("")
     ssl_cert = Unicode("")
-    http = AnyTrait(HttpClientSettings())
+    _http_settings = AnyTrait(HttpClientSettings())
 
-    on_restart: Callable[[], Awaitable[Any]] | None = None
+    _on_restart: Callable[[], Awaitable[Any]] | None = None
     """Restores all routes after the proxy came back without them. Set by the hub."""
 
     @property
@@ -88,7 +88,7 @@ class Proxy(LoggingConfigurable):
     def stop(self) -> Any:
         """Stop the proxy; may be awaitable. Only called with ``should_start``."""
 
-    def close(self) -> Any:
+    def _let_go(self) -> Any:
         """Let go of the proxy, which goes on if it runs; may be awaitable."""
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ class Proxy(LoggingConfigurable):
 
     async def restore_routes(self) -> None:
         """Put back all routes after the proxy lost them."""
-        if self.on_restart is not None:
-            await self.on_restart()
+        if self._on_restart is not None:
+            await self._on_restart()
         elif self.hub is not None:
             await self.add_hub_route(self.hub)

@@ -234,10 +234,10 @@ class Spawner(Watched, LoggingConfigurable):
         return getattr(self.orm_spawner, "last_activity", None)
 
     @property
-    def local_host(self) -> str | None:
+    def _local_host(self) -> str | None:
         """The machine whose processes it signals; None when any hub can reach its servers."""
         inner = getattr(self, "child_spawner", None)  # of spawners that wrap another one
-        return inner.local_host if isinstance(inner, Spawner) else None
+        return inner._local_host if isinstance(inner, Spawner) else None
 
     @property
     def _log_name(self) -> str:
@@ -373,7 +373,7 @@ class Spawner(Watched, LoggingConfigurable):
 
     # -- scopes ----------------------------------------------------------------
     @property
-    def allowed_oauth_scopes(self) -> list[str]:
+    def _allowed_oauth_scopes(self) -> list[str]:
         """``oauth_client_allowed_scopes`` as a list; of a callable, what it last gave."""
         if self._resolved_oauth_scopes is not None:
             return self._resolved_oauth_scopes
@@ -429,7 +429,7 @@ class Spawner(Watched, LoggingConfigurable):
         """None while the server runs or starts, else its exit status (0: unknown)."""
         raise NotImplementedError("a spawner class defines poll()")
 
-    async def find_lost(self) -> bool:
+    async def _find_lost(self) -> bool:
         """Look for what a start left running when the hub died before it stored any state.
 
         True when something was found, which ``poll`` and ``stop`` then know.

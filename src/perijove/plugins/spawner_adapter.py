@@ -87,7 +87,7 @@ class SpawnerAdapter:
     @property
     def local_host(self) -> str | None:
         """The machine whose processes it signals, or None."""
-        host = self.spawner.local_host
+        host = self.spawner._local_host
         return str(host) if host else None
 
     # -- start -------------------------------------------------------------------
@@ -207,7 +207,7 @@ class SpawnerAdapter:
 
     async def find_lost(self) -> bool:
         """Look for what an interrupted start left running."""
-        return bool(await self._ask("find_lost"))
+        return bool(await self._ask("_find_lost"))
 
     async def poll(self) -> int | None:
         """None while it runs or starts; else its exit status (0: unknown)."""

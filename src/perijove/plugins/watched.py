@@ -5,10 +5,11 @@ flags behind them, whose names are part of the interface.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from perijove.kit.aio import maybe_await
+from perijove.kit.aio import backoff_delays, maybe_await
 
 
 class Watched:
@@ -31,6 +32,7 @@ class Watched:
     if TYPE_CHECKING:  # what Spawner adds
         log: Any
         _log_name: Any
+        death_interval: Any
 
         async def poll(self) -> int | None: ...
 
@@ -54,6 +56,18 @@ class Watched:
     def active(self) -> bool:
         """Whether it runs or something goes on with it."""
         return self.pending is not None or self.ready
+
+    async def wait_for_death(self, timeout: float = 10) -> bool:
+        """Wait (seconds) until the server is gone; False if it still runs then."""
+        end = time.monotonic() + timeout
+        for delay in backoff_delays(start_s=0.01, max_s=self.death_interval):
+            if await maybe_await(self.poll()) is not None:
+                return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(delay, left))
+        return False
 
     def start_polling(self) -> None:
         """The server came up: from now on the hub looks whether it lives."""

@@ -108,6 +108,21 @@ class Values(BaseHandler):
         )
 
 
+class Ways(BaseHandler):
+    """Asks in the ways of older plug-ins who calls."""
+
+    async def get(self) -> None:
+        by_cookie, by_token = self.get_current_user_cookie(), self.get_current_user_token()
+        fresh = by_cookie and await self.refresh_auth(by_cookie, force=True)
+        self.write(
+            {
+                "cookie": by_cookie and by_cookie.name,
+                "token": by_token and by_token.name,
+                "fresh": fresh and fresh.name,
+            }
+        )
+
+
 class ApiProbe(APIHandler):
     @needs_scope("read:users")
     def get(self, user_name: str) -> None:
@@ -133,6 +148,7 @@ class Rich(Authenticator):
             ("/ticket", Ticket),
             ("/plain", Plain),
             ("/who", Who),
+            ("/ways", Ways),
             ("/page", Page),
             ("/fail", Fail),
             ("/members", Members),
@@ -161,6 +177,7 @@ c.Authenticator.manage_groups = True
 c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.redirect_to_server = False
 c.JupyterHub.allow_named_servers = True
+c.JupyterHub.extra_handlers = [("/by-name", "{__name__}.Who")]
 c.Spawner.options_form = "<input name='size'>"
 c.JupyterHub.services = [{{"name": "probe", "api_token": "{TOKEN}"}}]
 c.JupyterHub.load_roles = [
@@ -380,6 +397,23 @@ async def test_the_form_of_a_server_with_a_strange_name_comes_back_to_it(
     await browser.get("/hub/ticket?who=nina")
     page = (await browser.get("/hub/spawn/nina/a%3Fb")).text
     assert 'action="/hub/spawn/nina/a%3Fb?_xsrf=' in page
+
+
+async def test_who_calls_can_be_asked_by_kind_of_proof(browser: httpx.AsyncClient) -> None:
+    nobody: dict[str, Any] = {"cookie": None, "token": None, "fresh": None}
+    assert (await browser.get("/hub/ways")).json() == nobody
+    headers = {"Authorization": f"token {TOKEN}"}
+    assert (await browser.get("/hub/ways", headers=headers)).json() == nobody | {"token": "probe"}
+    await browser.get("/hub/plain?who=ada")
+    assert (await browser.get("/hub/ways")).json() == {
+        "cookie": "ada",
+        "token": None,
+        "fresh": "ada",
+    }
+
+
+async def test_a_handler_can_be_given_by_the_path_of_its_class(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/hub/by-name")).json() == {"name": None, "groups": None}
 
 
 async def test_head_works_wherever_get_does(browser: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Handlers in an application that a suite of a plug-in made by itself, with few settings."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -8,8 +9,10 @@ from unittest.mock import Mock
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import Application
+from traitlets.config import Config
 
 from perijove.compat.api import APIHandler
+from perijove.compat.app import JupyterHub
 from perijove.compat.base import BaseHandler
 from perijove.plugins.local import LocalProcessSpawner
 
@@ -71,3 +74,26 @@ def test_where_people_go_follows_from_the_settings(
     query: str, user: Any, settings: dict[str, Any], target: str
 ) -> None:
     assert handler_of(BaseHandler, query, **settings).get_next_url(user) == target
+
+
+def test_an_application_that_is_never_started_makes_its_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = Config()
+    config.JupyterHub.internal_ssl = True
+    config.JupyterHub.internal_certs_location = "certificates"
+    config.JupyterHub.trusted_alt_names = ["DNS:hub.example"]
+    app = JupyterHub(config=config)
+    app.init_internal_ssl()
+    assert app.internal_certs_location == "certificates"
+    assert Path(app.internal_trust_bundles["hub-ca"]).is_file()
+    assert Path(app.internal_proxy_certs["proxy-api"]["certfile"]).is_file()
+    assert app.internal_ssl_ca == app.internal_trust_bundles["hub-ca"]
+
+
+def test_without_internal_ssl_there_are_no_certificates(tmp_path: Path) -> None:
+    app = JupyterHub(internal_certs_location=str(tmp_path / "certificates"))
+    app.init_internal_ssl()
+    assert app.internal_trust_bundles == {}
+    assert list(tmp_path.iterdir()) == []

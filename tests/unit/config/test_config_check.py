@@ -43,7 +43,6 @@ def test_a_good_configuration_is_summed_up_and_nothing_is_written(workdir: Path)
         ("1/0", "line 3: ZeroDivisionError"),
         ("c.JupyterHub.load_roles = [{'name': 'abc', 'scope': []}]", "there is no key 'scope'"),
         ("c.JupyterHub.ssl_key = c.JupyterHub.ssl_cert = 'no.pem'", "ssl_cert: no.pem cannot be"),
-        ("c.JupyterHub.template_paths = ['no/dir']", "no/dir is no directory"),
         ("c.JupyterHub.cookie_secret_file = '.'", "Refusing to start"),
         ("c.Proxy.extra_routes = {'/': 'http://127.0.0.1:1'}", "the route of the hub itself"),
     ],
@@ -63,6 +62,20 @@ def test_warnings_are_shown_once_and_do_not_count_as_errors(
     assert out.count("proxy_cmd is deprecated") == 1
     assert "did you mean c.Spawner?" in out
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("template_paths = ['no/dir']", "template_paths: no/dir is no directory"),
+        ("data_files_path = '/no/data'", "data_files_path: /no/data/templates is no directory"),
+        ("logo_file = 'no.svg'", "logo_file: no.svg cannot be read"),
+    ],
+)
+def test_missing_files_of_pages_are_told_and_do_not_hinder_a_start(line: str, said: str) -> None:
+    code, out = check(f"{GOOD}c.JupyterHub.{line}\n")
+    assert code == 0
+    assert f"warning c.JupyterHub.{said}" in out
 
 
 def test_an_authenticator_that_refuses_is_told() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from traitlets import Integer, Type
+from traitlets import Integer, List, Type
 from traitlets.config import Configurable
 
 from perijove.config.hub import ALIASES, FLAGS, JupyterHub
@@ -322,11 +322,22 @@ def test_lists_and_dictionaries_can_be_added_to() -> None:
     assert (spawner.args, spawner.environment) == (["--x"], {"A": "b"})
 
 
+def test_a_list_is_added_to_once_in_a_subclass_of_the_same_name() -> None:
+    write("jupyterhub_config.py", "c.JupyterHub.services.append({'name': 'svc'})")
+    JupyterHub.clear_instance()
+    subclass = type("JupyterHub", (JupyterHub,), {})
+    try:
+        assert load_hub([], subclass).hub.services == [{"name": "svc"}]
+    finally:
+        subclass.clear_instance()
+
+
 def test_an_unknown_class_is_only_a_warning_with_the_nearest_one() -> None:
-    write("jupyterhub_config.py", "c.Spawnr.x = 1\nc.Zzzz.y = 2")
-    near, far = load_hub([]).warnings
+    write("jupyterhub_config.py", "c.Spawnr.x = 1\nc.Zzzz.y = 2\nc.CloudSpawner.z = 3")
+    near, far, other = load_hub([]).warnings
     assert near.startswith("c.Spawnr: no class of this name is in use (did you mean c.Spawner?)")
     assert far.startswith("c.Zzzz: no class of this name is in use;")
+    assert other.startswith("c.CloudSpawner: no class of this name is in use;")
 
 
 class HelperOfPlugin(Configurable):
@@ -402,6 +413,7 @@ class WrappingSpawner(SimpleLocalProcessSpawner):
     """Stands for a spawner that hands its work to another one."""
 
     child_class = Type(Spawner, Spawner, help="the other one").tag(config=True)
+    profiles = List(help="names of others").tag(config=True)
 
 
 def test_options_meant_for_a_wrapped_class_are_only_warned_of() -> None:
@@ -421,3 +433,41 @@ def test_the_loaded_hub_is_the_one_that_plugins_find() -> None:
 
 def test_an_option_given_twice_is_refused_in_a_sentence() -> None:
     assert "only accepts one value" in message(["--JupyterHub.port=81", "--JupyterHub.port=82"])
+
+
+def test_classes_that_a_wrapper_names_in_its_options_are_known(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        "wrapped_plugin_for_test.py",
+        "from traitlets import Integer\n"
+        "from perijove.plugins.local import SimpleLocalProcessSpawner\n"
+        "class WrappedHere(SimpleLocalProcessSpawner):\n"
+        "    cores = Integer(1).tag(config=True)\n",
+    )
+    monkeypatch.syspath_prepend(str(workdir))
+    lines = (
+        f"c.JupyterHub.spawner_class = '{__name__}.WrappingSpawner'\n"
+        "c.WrappingSpawner.profiles = [('small', 'wrapped_plugin_for_test.WrappedHere', {})]\n"
+    )
+    write("jupyterhub_config.py", f"{lines}c.WrappedHere.cores = 3\n")
+    assert load_hub([]).warnings == ()
+    write("jupyterhub_config.py", f"{lines}c.WrappedHere.coers = 3\n")
+    assert load_hub([]).warnings == (
+        "c.WrappedHere.coers: there is no such option; did you mean 'cores'?",
+    )
+
+
+class RenamingSpawner(SimpleLocalProcessSpawner):
+    """Stands for a spawner that takes an old name by itself."""
+
+    size = Integer(1, help="a size").tag(config=True)
+    old_size = property(lambda self: self.size)
+
+
+def test_an_old_name_that_a_plugin_takes_by_itself_is_left_to_it() -> None:
+    lines = f"c.JupyterHub.spawner_class = '{__name__}.RenamingSpawner'\n"
+    write("jupyterhub_config.py", f"{lines}c.RenamingSpawner.old_size = 3\n")
+    assert load_hub([]).warnings == ()
+    write("jupyterhub_config.py", f"{lines}c.RenamingSpawner.older_size = 3\n")
+    assert "there is no such option" in message([])

@@ -34,7 +34,7 @@ def make(tmp_path: Path) -> Iterator[Any]:
             "public_url": f"http://127.0.0.1:{PUBLIC}",
             "api_url": f"http://127.0.0.1:{API}",
             "pid_file": str(tmp_path / "proxy.pid"),
-            "auth_secret": SECRET,
+            "_auth_secret": SECRET,
             "log_level": "error",
         }
         proxy = ConfigurableHTTPProxy(**(values | kwargs))
@@ -72,7 +72,7 @@ def pid_of(proxy: ConfigurableHTTPProxy) -> int:
     ],
 )
 def test_the_public_address_is_the_operators(make: Any, public_url: str, words: list[str]) -> None:
-    options = make(public_url=public_url).options()
+    options = make(public_url=public_url)._options()
     assert options[: len(words)] == words
     assert "--ip" in options or "--ip" not in words
 
@@ -81,7 +81,7 @@ def test_all_options_are_handed_on(make: Any) -> None:
     proxy = make(
         api_url="http+unix://%2Ftmp%2Fapi", host_routing=True, ssl_key="k", ssl_cert="c", debug=True
     )
-    assert proxy.options() == [
+    assert proxy._options() == [
         *["--ip", "127.0.0.1", "--port", str(PUBLIC), "--api-socket", "/tmp/api"],
         *["--error-target", "http://127.0.0.1:18400/base/hub/error", "--log-level", "debug"],
         *["--host-routing", "--ssl-key", "k", "--ssl-cert", "c"],
@@ -92,7 +92,7 @@ def test_the_token_comes_from_the_operator_or_outlives_the_hub(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CONFIGPROXY_AUTH_TOKEN", raising=False)
-    assert make().auth_token == make().auth_token != make(auth_secret=b"other").auth_token
+    assert make().auth_token == make().auth_token != make(_auth_secret=b"other").auth_token
     assert SECRET.decode() not in make().auth_token
     assert make(auth_token="own").auth_token == "own"
     with pytest.raises(ConfigError, match="auth_token"):
@@ -150,7 +150,7 @@ async def test_the_next_hub_goes_on_with_the_running_proxy(make: Any, tmp_path: 
     await first.start()
     await first.add_route("/a/", f"http://127.0.0.1:{OTHER}", {})
     pid = pid_of(first)
-    await first.close()  # the hub ends, the proxy does not
+    await first._let_go()  # the hub ends, the proxy does not
     assert is_alive(pid)
     second = make()
     await second.start()
@@ -161,12 +161,12 @@ async def test_the_next_hub_goes_on_with_the_running_proxy(make: Any, tmp_path: 
     assert not (tmp_path / "proxy.pid").exists()
 
 
-@pytest.mark.parametrize("changed", [{"log_level": "warn"}, {"auth_secret": b"other secret"}])
+@pytest.mark.parametrize("changed", [{"log_level": "warn"}, {"_auth_secret": b"other secret"}])
 async def test_a_proxy_with_other_options_or_token_is_replaced(make: Any, changed: Any) -> None:
     first = make()
     await first.start()
     pid = pid_of(first)
-    await first.close()
+    await first._let_go()
     second = make(**changed)
     await second.start()
     assert pid_of(second) != pid
@@ -183,7 +183,7 @@ async def test_a_killed_proxy_is_started_again_with_its_routes(make: Any) -> Non
         await proxy.add_route("/again/", f"http://127.0.0.1:{OTHER}", {})
         restored.set()
 
-    proxy.on_restart = restore
+    proxy._on_restart = restore
     await proxy.start()
     pid = pid_of(proxy)
     os.kill(pid, signal.SIGKILL)
@@ -232,7 +232,7 @@ async def test_another_program_with_the_same_options_can_be_the_proxy(
     first = make(command=[str(script)])
     await first.start()
     pid = pid_of(first)
-    await first.close()
+    await first._let_go()
     second = make(command=[str(script)])
     await second.start()
     assert pid_of(second) == pid

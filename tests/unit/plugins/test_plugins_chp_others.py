@@ -27,7 +27,7 @@ async def two_proxies() -> AsyncIterator[tuple[Proxy, Proxy, ConfigurableHTTPPro
     try:
         yield proxies[0], proxies[1], hub_side
     finally:
-        await hub_side.close()
+        await hub_side._let_go()
         for proxy in proxies:
             await proxy.stop()
 

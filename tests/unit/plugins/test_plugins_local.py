@@ -211,12 +211,12 @@ async def test_a_server_whose_state_was_never_stored_is_found_by_its_environment
     await started.start()
     await other.start()
     finder = make(oauth_client_id="client-of-ada")
-    assert await finder.find_lost()
+    assert await finder._find_lost()
     assert finder.get_state() == started.get_state()
     assert await finder.poll() is None
     await finder.stop()
     assert await started.poll() is not None
-    assert not await make(oauth_client_id="client-of-ada").find_lost()
+    assert not await make(oauth_client_id="client-of-ada")._find_lost()
 
 
 async def test_a_cancelled_start_leaves_no_unknown_process(

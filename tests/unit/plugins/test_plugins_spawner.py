@@ -290,7 +290,7 @@ async def test_scopes_may_be_listed_or_computed() -> None:
     assert await make_spawner(Still)._scopes_from("server_token_scopes") == []
     spawner = make_spawner(Still, server_token_scopes=scopes, oauth_client_allowed_scopes=["self"])
     assert await spawner._scopes_from("server_token_scopes") == ["read:users!user=ada"]
-    assert spawner.allowed_oauth_scopes == ["self"]
+    assert spawner._allowed_oauth_scopes == ["self"]
 
 
 async def test_a_dead_server_is_told_to_whoever_waits_for_it() -> None:
