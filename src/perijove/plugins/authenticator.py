@@ -148,7 +148,8 @@ class Authenticator(LoggingConfigurable):
 
     @default("any_allow_config")
     def _default_any_allow_config(self) -> bool:
-        return any(
+        # A subclass may have put a plain value in the place of the option.
+        return bool(self.allow_all) or any(
             bool(getattr(self, name))
             for name, trait in self.traits(config=True).items()
             if name != "any_allow_config"
@@ -197,7 +198,7 @@ class Authenticator(LoggingConfigurable):
             )
 
     def _refuse_unknown_rules(self) -> None:
-        known = set(self.traits(config=True))
+        known = {*self.traits(config=True), *Authenticator.class_trait_names(config=True)}
         for section in (cls.__name__ for cls in type(self).__mro__):
             if section not in self.config:
                 continue

@@ -146,6 +146,15 @@ def test_a_hub_that_nobody_can_enter_is_warned_of(
     assert ("nobody can log in" in caplog.text) is warns
 
 
+def test_a_plain_value_in_a_subclass_counts_as_the_rule(caplog: pytest.LogCaptureFixture) -> None:
+    class Open(Fixed):
+        allow_all = True
+
+    authenticator = Open(config=Config({"Authenticator": {"allow_all": True}}))
+    authenticator.check_allow_config()
+    assert "nobody can log in" not in caplog.text
+
+
 def test_options_of_a_subclass_count_as_rules_when_tagged() -> None:
     from traitlets import Set
 
