@@ -1,19 +1,21 @@
 """Whether a started server answers HTTP yet."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from perijove.domain.errors import StartFailed
-from perijove.kit.aio import backoff_delays
 from perijove.kit.http import Http
 
 POLL_EVERY_S = 1.0
 """How often the plug-in is asked, while the server does not answer, whether it still lives."""
 
-FIRST_WAIT_S = 0.04
+FIRST_WAIT_S = 0.035
 WAIT_GROWTH = 1.3
-"""A first look is cheap (a connection that is refused), so there may be many."""
+LONGEST_WAIT_S = 0.5
+"""A look is cheap (a connection that is refused), so there may be many: whoever waits for
+a server waits for the next look as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Prober:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
         next_poll = loop.time() + POLL_EVERY_S
-        for delay_s in backoff_delays(FIRST_WAIT_S, WAIT_GROWTH):
+        for delay_s in _waits():
             answer = await self.ask(url, max(0.1, end - loop.time()))
             if answer is not None:
                 return answer
@@ -83,3 +85,11 @@ class Prober:
     async def close(self) -> None:
         """Close the HTTP client."""
         await self._http.close()
+
+
+def _waits() -> Iterator[float]:
+    """Endless waiting times that grow; random, so that a class is not asked all at once."""
+    bound = FIRST_WAIT_S
+    while True:
+        yield random.uniform(bound / 2, bound)
+        bound = min(LONGEST_WAIT_S, bound * WAIT_GROWTH)
