@@ -16,6 +16,9 @@ Pending = Literal["spawn", "stop", "check", "rename"]
 class Answer(BaseModel):
     """A body that the hub sends."""
 
+    # Most are only ever looked at for the document: their validators are made if one is used.
+    model_config = ConfigDict(defer_build=True)
+
 
 class Problem(Answer):
     """An error."""
