@@ -1,9 +1,9 @@
 """A single-user server whose owner wrote the pages, good ones and evil ones.
 
 It lets people in as the hub says (``perijove.hubauth``) and then shows whatever
-its owner wants in other people's browsers: ``evil`` is a blank page without any
-policy, from which tests run attacks. ``worker.js``, and the prefix without its slash,
-are a service worker that would answer for every page it may; ``clear`` bids the browser
+its owner wants in other people's browsers: ``evil`` is a blank page whose
+policy forbids nothing, from which tests run attacks. ``worker.js``, and the prefix
+without its slash, are a service worker that would answer for every page it may; ``clear`` bids the browser
 forget all that it keeps for this site.
 """
 
@@ -36,6 +36,9 @@ async def pages(scope: Any, receive: Any, send: Any) -> None:
     body = "<title>Have a look</title>" if evil else f"<h1>Server of {OWNER}, seen by {name}</h1>"
     page = f"<!doctype html>{body}".encode()
     headers = [(b"content-type", b"text/html"), (b"content-length", str(len(page)).encode())]
+    if evil:
+        headers.append((b"content-security-policy", b"frame-ancestors *"))
+        headers.append((b"cross-origin-opener-policy", b"unsafe-none"))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": page})
 
