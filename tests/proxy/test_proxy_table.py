@@ -61,6 +61,15 @@ def test_the_longest_prefix_by_segment_wins(path: bytes, key: str) -> None:
     assert found(table, path) == key
 
 
+@pytest.mark.parametrize("path", [b"/user/LAB%5Cada/x", b"/user/LAB%5cada/x", b"/user/LAB%5Cada"])
+def test_a_name_with_a_backslash_is_reached_and_no_other_is(path: bytes) -> None:
+    table = table_of("/", "/user/LAB\\ada", "/user/LAB")
+    assert found(table, path) == "/user/LAB\\ada"
+    for other in (b"/user/LAB%5Ceve/x", b"/user%5CLAB%5Cada/x", b"/user/LAB%5Cada/..%5Ceve"):
+        with pytest.raises(Refused):
+            table.find(other)
+
+
 @pytest.mark.parametrize(
     "path",
     [

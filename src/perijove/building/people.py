@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from perijove.access.catalogue import CATALOGUE
 from perijove.building.ground import Ground
+from perijove.domain.errors import ConfigError
 from perijove.domain.ports import AuthenticatorPort
 from perijove.kit.crypto import Cipher
 from perijove.oauth.backchannel import Backchannel
@@ -47,6 +48,11 @@ def make_people(ground: Ground, authenticator: AuthenticatorPort, cookie_name: s
     security = settings.security
     grants = Grants(database, bus, clock, CATALOGUE.with_custom(settings.roles.custom_scopes))
     activity = Activity(database, clock, settings.activity.resolution_s)
+    if authenticator.rules.enable_auth_state and not security.crypt_keys:
+        raise ConfigError(
+            "c.Authenticator.enable_auth_state is on, but there is no key to encrypt with: put 32 "
+            "bytes in hex into the environment variable JUPYTERHUB_CRYPT_KEY (openssl rand -hex 32)"
+        )
     auth_states = AuthStates(database, Cipher(security.crypt_keys))
     users = Users(database, bus, clock, authenticator, activity, auth_states)
     tokens = Tokens(database, bus, clock, grants, activity, max_life_s=security.token_max_life_s)

@@ -31,7 +31,7 @@ from perijove.plugins.failures import blaming
 from perijove.telemetry import metrics
 from perijove.telemetry.audit import Audit
 from perijove.telemetry.log import RequestLine, log_request
-from perijove.web.asgi import PLUGIN_COOKIES, Guest, page_headers
+from perijove.web.asgi import PLUGIN_COOKIES, PLUGIN_REDIRECT, Guest, page_headers
 from perijove.web.pages.environment import STATIC
 from perijove.web.pages.errors import ErrorPages, error_context
 from perijove.web.rooms import Rooms
@@ -167,9 +167,14 @@ class HandlerFactory:
 class StandIn(BaseHandler):
     """Stands for a request that the hub answers itself.
 
-    Cookies that a plug-in sets on it are kept in the request's scope, from
-    where the hub's answer takes them.
+    Cookies that a plug-in sets on it, and where it redirects to, are kept in the
+    request's scope, from where the hub's answer takes them.
     """
+
+    def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
+        """Have the hub answer a sign-in that lets nobody in with this redirect."""
+        connection: Any = self.request.connection
+        connection.scope[PLUGIN_REDIRECT] = (url, status or (301 if permanent else 302))
 
     def set_cookie(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
         """Set a cookie on the hub's answer."""

@@ -10,6 +10,7 @@ plug-in's code and may take its time; if it refuses, the account goes again.
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +140,7 @@ class SignIn:
         groups = roles = None
         if model.groups is not None:
             if rules.manage_groups:
-                groups = tuple(dict.fromkeys(checked_group_name(name) for name in model.groups))
+                groups = self._usable(model.groups)
             else:
                 log.warning(
                     "%s answered with groups, which are ignored without "
@@ -150,6 +151,17 @@ class SignIn:
             roles = read_managed(model.roles, self._grants.catalogue)
         stores, sealed = await self._auth_state(model)
         return _Facts(model, groups, roles, stores, sealed)
+
+    def _usable(self, names: Iterable[object]) -> tuple[str, ...]:
+        """The groups that can exist; one odd name at the provider must keep nobody out."""
+        groups: dict[str, None] = {}
+        for name in names:
+            try:
+                groups[checked_group_name(name)] = None
+            except InvalidInput as error:
+                plugin = self._authenticator.class_name
+                log.warning("%s: a group is left out: %s: %.80a", plugin, error.message, name)
+        return tuple(groups)
 
     async def _auth_state(self, model: AuthModel) -> tuple[bool, bytes | None]:
         """Whether auth_state is written, and what; without the option it is wiped."""

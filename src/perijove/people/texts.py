@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from unicodedata import category
 
 from perijove.domain.errors import InvalidInput
 
@@ -31,7 +32,7 @@ def checked_text(value: object, what: str, max_length: int) -> str:
 def checked_group_name(name: object) -> str:
     """The name of a group. Raises InvalidInput when it is empty, too long or unprintable."""
     text = checked_text(name, "The name of a group", MAX_NAME_LENGTH)
-    if not text.strip() or not text.isprintable():
+    if not text.strip() or not all(c.isprintable() or category(c) == "Zs" for c in text):
         raise InvalidInput("The name of a group must not be empty or hold control characters")
     return text
 

@@ -121,6 +121,11 @@ class AuthenticatorAdapter:
             groups = self._groups(answer)
             roles = answer.get("roles") if self.authenticator.manage_roles else None
             admin = answer.get("admin")
+            if not isinstance(admin, (bool, int, type(None))):
+                # "no" is true, too.
+                raise TypeError(f"'admin' must be True, False or None, not {admin!r}")
+            if not isinstance(answer["name"], str):
+                raise TypeError(f"'name' must be a text, not {answer['name']!r}")
             return AuthModel(
                 name=answer["name"],
                 admin=None if admin is None else bool(admin),

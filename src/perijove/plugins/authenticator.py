@@ -268,6 +268,8 @@ class Authenticator(LoggingConfigurable):
         model = dict(answer) if isinstance(answer, Mapping) else {"name": answer}
         for key in ("auth_state", "user_info", "admin"):
             model.setdefault(key, None)
+        if not isinstance(model["name"], str):
+            raise TypeError(f"authenticate gave no name but {model['name']!r}")
         model["name"] = name = self.normalize_username(model["name"])
         if not self.validate_username(name):
             self.log.warning("The name %r is not valid here.", name[:MAX_NAME_LENGTH])

@@ -30,11 +30,11 @@ def as_hub_error(plugin: str, call: str, error: Exception) -> PerijoveError:
     """The hub's error for what ``plugin.call`` raised."""
     if isinstance(error, PerijoveError):
         return error
-    shown = str(getattr(error, "jupyterhub_message", "") or "")
-    shown_html = str(getattr(error, "jupyterhub_html_message", "") or "")
+    shown = legible(getattr(error, "jupyterhub_message", "") or "")
+    shown_html = legible(getattr(error, "jupyterhub_html_message", "") or "")
     if answers_request(error):
         status = error.status_code  # type: ignore[attr-defined]
-        message = shown or _web_message(error, status)
+        message = shown or legible(_web_message(error, status))
         return Refusal(
             plugin,
             call,
@@ -66,11 +66,16 @@ def as_option_refusal(plugin: str, call: str, error: Exception) -> PerijoveError
         return found
     if not isinstance(error, (ValueError, TypeError, LookupError)):
         log.error("%s.%s failed on its options", plugin, call, exc_info=error)
-    return Refusal(plugin, call, _words(error), 400, str(error) or _words(error))
+    return Refusal(plugin, call, _words(error), 400, legible(error) or _words(error))
+
+
+def legible(value: object) -> str:
+    """The text of what a plug-in says, as UTF-8 can hold it: names of files need not be UTF-8."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _words(error: Exception) -> str:
-    text = str(error)
+    text = legible(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -5,7 +5,6 @@ and blames the plug-in for what goes wrong. ``spawner_pool`` makes and keeps the
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from perijove.domain.errors import PluginError, Refusal
 from perijove.domain.ports import FormData, Launch
 from perijove.kit.aio import maybe_await
+from perijove.kit.jsons import packed, unpacked
 from perijove.kit.urls import bracket_ipv6, server_path
 from perijove.plugins.context import HubContext, PluginServer, PluginSpawnerRow, PluginUser
 from perijove.plugins.failures import (
@@ -117,7 +117,7 @@ class SpawnerAdapter:
             spawner.oauth_client_id = launch.server.oauth_client_id
         self._show_request(launch.request)
         if launch.options is not None:
-            self._row.user_options = dict(launch.options)
+            self._row.user_options = unpacked(launch.options)
         spawner.user_options = dict(self._row.user_options or {})
         spawner._spawn_future = asyncio.get_running_loop().create_future()
         try:
@@ -179,7 +179,7 @@ class SpawnerAdapter:
             if not parts.scheme or not parts.netloc:
                 raise ValueError(f"start() gave {answer!r}, which is no URL")
             return f"{parts.scheme}://{parts.netloc}"
-        if answer is None:
+        if not answer:
             server = self.spawner.server
             if server is None or not server.port:
                 raise ValueError("start() gave no address; it must return (ip, port) or a URL")
@@ -212,10 +212,12 @@ class SpawnerAdapter:
     async def poll(self) -> int | None:
         """None while it runs or starts; else its exit status (0: unknown)."""
         status = await self._ask("poll")
+        self._died = status is not None and not self._stopping
         if status is None or isinstance(status, int):
-            self._died = status is not None and not self._stopping
             return status
-        raise PluginError(self.class_name, "poll", f"it gave {status!r}, not None or a number")
+        # Some tell in words how a container ended.
+        log.info("%s.poll of %s: %s", self.class_name, self.spawner._log_name, status)
+        return 0
 
     async def stop(self, *, now: bool = False) -> None:
         """Stop and return when it is gone."""
@@ -243,10 +245,10 @@ class SpawnerAdapter:
 
     # -- state -------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
-        """What is needed to find the server again. Raises PluginError when it is not JSON."""
+        """What is needed to find the server again. Raises PluginError."""
         with self._blaming("get_state"):
-            state: dict[str, Any] = json.loads(json.dumps(self.spawner.get_state() or {}))
-        self._row.state = state
+            state: dict[str, Any] = packed(self.spawner.get_state() or {})
+        self._row.state = unpacked(state)
         return state
 
     def set_address(self, url: str | None) -> None:
@@ -308,7 +310,7 @@ class SpawnerAdapter:
         with self._blaming("progress"):
             async for event in self.spawner._generate_progress():
                 if isinstance(event, Mapping):
-                    yield {key: value for key, value in event.items() if key != "ready"}
+                    yield _event({key: event[key] for key in event if key != "ready"})
                 else:
                     log.warning("%s.progress gave %r, not a dict", self.class_name, event)
 
@@ -322,7 +324,7 @@ class SpawnerAdapter:
         except Exception:
             log.exception("%s.progress_ready_hook failed", self.class_name)
             return event
-        return dict(changed) if isinstance(changed, Mapping) else event
+        return _event(changed) if isinstance(changed, Mapping) else event
 
     # -- options -----------------------------------------------------------------
     async def options_form(self, request: object | None = None) -> str:
@@ -350,9 +352,13 @@ class SpawnerAdapter:
         given = {key: list(values) for key, values in data.items()}
         with self._blaming(call, as_option_refusal):
             options = await maybe_await(getattr(self.spawner, method)(given))
+        if options is None:  # it has put them into the spawner itself
+            options = {}
         if not isinstance(options, Mapping):
             raise PluginError(self.class_name, call, f"it gave {type(options).__name__}, no dict")
-        return dict(options)
+        with self._blaming(call):
+            kept: dict[str, Any] = packed(dict(options))
+        return kept
 
     # -- names and ends ------------------------------------------------------------
     async def rename(self, old: str, new: str) -> None:
@@ -368,6 +374,15 @@ class SpawnerAdapter:
 
     def _blaming(self, call: str, *convert: Any) -> Any:
         return blaming(self.class_name, call, *convert)
+
+
+def _event(event: Mapping[Any, Any]) -> dict[str, Any]:
+    """An event of a plug-in as it can be stored and sent: JSON, its message a text."""
+    event = dict(event)
+    if "message" in event:
+        event["message"] = str(event["message"])
+    made: dict[str, Any] = packed(event)
+    return made
 
 
 def client_id_of(user: str, server: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from perijove.domain.ports import SpawnerPort
 from perijove.domain.servers import Server
 from perijove.domain.users import User
+from perijove.kit.jsons import unpacked
 from perijove.kit.urls import escape_name, server_path
 from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import HubContext, PluginSpawnerRow, PluginUser
@@ -89,7 +90,7 @@ class SpawnerPool:
         if adapter is None or type(adapter.spawner) is not self._class():
             return None
         with blaming(adapter.class_name, "load_state"):
-            adapter.spawner.load_state(dict(server.plugin_state))
+            adapter.spawner.load_state(unpacked(server.plugin_state))
         return adapter
 
     def _make(self, server: Server, owner: PluginUser) -> SpawnerAdapter:
@@ -98,8 +99,8 @@ class SpawnerPool:
             id=server.id,
             name=server.name,
             display_name=server.display_name,
-            state=dict(server.plugin_state),
-            user_options=dict(server.options) if server.options is not None else None,
+            state=unpacked(server.plugin_state),
+            user_options=unpacked(server.options),
             started=server.started,
             last_activity=server.last_activity,
             user=owner,
@@ -113,7 +114,7 @@ class SpawnerPool:
             adapter.set_address(server.url)
         adapter.set_progressing(server.pending, server.ready)
         with blaming(kind.__name__, "load_state"):
-            spawner.load_state(dict(server.plugin_state))
+            spawner.load_state(unpacked(server.plugin_state))
         return adapter
 
     def _arguments(

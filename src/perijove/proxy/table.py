@@ -122,11 +122,14 @@ class Table:
         return best
 
     def _find_odd(self, start: "_Node", path: bytes) -> Route | None:
-        """The route of a path that could be read in several ways."""
+        """The route of a path that could be read in several ways.
+
+        A route whose own name has a backslash (``DOMAIN\\name``) is meant where it matches.
+        """
         paths.check(path)
         one = _follow(start, paths.careful(path)) or self._root.route
         two = _follow(start, paths.careless(path)) or self._root.route
-        if one is not two:
+        if one is not two and not (one is not None and "\\" in one.key):
             raise Refused(400, "The path can be read in two ways that lead to different places.")
         return one
 

@@ -22,7 +22,7 @@ from perijove.domain.ports import SpawnerFactory, SpawnerPort
 from perijove.domain.servers import STARTS, Failure, Server, State, Wish
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
-from perijove.servers.failures import ask
+from perijove.servers.failures import ask, poll
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.runner import Runner
@@ -251,7 +251,7 @@ class Adoption:
     @staticmethod
     async def _alive(port: SpawnerPort) -> bool:
         try:
-            return await ask(port, "poll", port.poll()) is None
+            return await poll(port) is None
         except PluginError as error:
             log.error("%s; taking the server as stopped", error)
             return False

@@ -6,6 +6,7 @@ A policy refusal of a plug-in is no fault: it is logged without traceback and
 counted as a failure, not as an error.
 """
 
+import asyncio
 import logging
 import time
 from asyncio import CancelledError
@@ -28,6 +29,9 @@ from perijove.telemetry import metrics
 T = TypeVar("T")
 
 log = logging.getLogger("perijove.servers")
+
+POLL_LIMIT_S = 60.0
+"""How long one poll may take, so that a plug-in that hangs stops neither polling nor a stop."""
 
 
 def failure_of(error: Exception, user: str) -> Failure:
@@ -69,6 +73,16 @@ def observe_failure(holding: Holding, failure: Failure) -> None:
 def is_policy(error: Exception) -> bool:
     """Whether the plug-in refused on purpose; that is no sign of a broken installation."""
     return isinstance(error, Refusal) and error.status < 500
+
+
+async def poll(port: SpawnerPort) -> int | None:
+    """Whether the plug-in's server lives (None), within ``POLL_LIMIT_S``. Raises PluginError."""
+    try:
+        async with asyncio.timeout(POLL_LIMIT_S):
+            return await ask(port, "poll", port.poll())
+    except TimeoutError:
+        why = f"no answer within {POLL_LIMIT_S:g} seconds"
+        raise PluginError(port.class_name, "poll", why) from None
 
 
 async def ask(port: SpawnerPort, call: str, answer: Awaitable[T]) -> T:

@@ -19,7 +19,14 @@ from perijove.domain.servers import STARTS, Failure, Server, State, Wish
 from perijove.kit.aio import Tasks, being_cancelled
 from perijove.routes.probe import Prober
 from perijove.routes.publish import ServerRoutes
-from perijove.servers.failures import ask, failure_of, is_policy, log_failure, observe_failure
+from perijove.servers.failures import (
+    ask,
+    failure_of,
+    is_policy,
+    log_failure,
+    observe_failure,
+    poll,
+)
 from perijove.servers.holdings import Holding, Holdings
 from perijove.servers.launch import Launcher
 from perijove.servers.lifecycle import Move
@@ -38,8 +45,6 @@ STORE_EVENTS_S = 0.25
 """How often progress events are written for other replicas."""
 LAST_WORDS_S = 0.05
 """How long progress is still listened to when a start has failed, or the server is ready."""
-POLL_LIMIT_S = 60.0
-"""How long one poll may take, so that a plug-in that hangs cannot stop all polling."""
 CANCELLED = "cancelled"
 
 
@@ -118,11 +123,9 @@ class Runner:
             return True
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(POLL_LIMIT_S):
-                status = await ask(port, "poll", port.poll())
-        except (PluginError, TimeoutError) as error:
-            name = holding.server.full_name
-            log.error("%r cannot be polled: %s", name, error or "no answer in time")
+            status = await poll(port)
+        except PluginError as error:
+            log.error("%r cannot be polled: %s", holding.server.full_name, error)
             return True
         took_s = time.perf_counter() - began
         (metrics.POLL_RUNNING if status is None else metrics.POLL_STOPPED).observe(took_s)
@@ -304,7 +307,7 @@ class Runner:
     ) -> None:
         began = time.monotonic()
         if failure is None and holding.server.state in STARTS:
-            failure = Failure("Spawn cancelled", reason=CANCELLED)
+            failure = Failure("Spawn cancelled", reason=CANCELLED, status=409)
         was_ready = holding.server.state is State.READY
         try:
             ending = self._cancel_start(holding)
@@ -360,7 +363,7 @@ class Runner:
         """Have the plug-in stop what runs; False when it failed."""
         name = holding.server.full_name
         try:
-            running = await ask(port, "poll", port.poll()) is None
+            running = await poll(port) is None
         except Exception as error:
             log.warning("%r is stopped without knowing whether it runs: %s", name, error)
             running = True

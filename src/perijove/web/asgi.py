@@ -29,6 +29,7 @@ from perijove.web.routing import Endpoint, Match, Routes
 log = logging.getLogger("perijove.web")
 
 PLUGIN_COOKIES = "perijove.cookies"
+PLUGIN_REDIRECT = "perijove.redirect"
 """Where an authenticator's cookies wait that it set while the hub answered a sign-in."""
 
 RawHeader = tuple[bytes, bytes]

@@ -72,12 +72,16 @@ class Call:
 
     def argument(self, name: str, default: str | None = None) -> str | None:
         """The last query argument of that name. Raises InvalidInput when it is not UTF-8."""
-        values = self.query.get(name)
-        if not values:
-            return default
-        if not values[-1].isascii() and any("\udc80" <= char <= "\udcff" for char in values[-1]):
-            raise InvalidInput(f"{name} is not percent-encoded UTF-8")
-        return values[-1]
+        values = self.arguments(name)
+        return values[-1] if values else default
+
+    def arguments(self, name: str) -> list[str]:
+        """All query arguments of that name. Raises InvalidInput when one is not UTF-8."""
+        values = self.query.get(name, [])
+        for text in (name, *values):
+            if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
+                raise InvalidInput(f"{name!a} is not percent-encoded UTF-8")
+        return values
 
     async def json(self) -> Any:
         """The JSON body; None when it is empty. Raises InvalidInput."""

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from perijove.access.errors import AccessError
 from perijove.domain import errors
+from perijove.kit import jsons
 
 log = logging.getLogger("perijove.web")
 
@@ -80,7 +80,7 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 def json_problem(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """The API's form of an error."""
-    body = orjson.dumps({"status": status, "message": message})
+    body = jsons.encoded({"status": status, "message": message})
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -71,4 +71,5 @@ def _add_pages(add: Callable[[str, str, Handler], None]) -> None:
         add("GET", path, spawning.show_pending)
     add("GET", "/user-redirect/{path:path}", spawning.user_redirect)
     for method in ANY:
+        add(method, "/user/{user}", spawning.stopped_server)
         add(method, "/user/{user}/{rest:path}", spawning.stopped_server)

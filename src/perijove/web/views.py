@@ -26,6 +26,7 @@ from perijove.domain.servers import Server
 from perijove.domain.shares import Share, ShareCode
 from perijove.domain.tokens import TokenDetail
 from perijove.domain.users import Parts, Service, User, UserDetail
+from perijove.kit import jsons
 from perijove.kit.clock import isoformat
 from perijove.kit.urls import escape_name
 from perijove.routes.addresses import Addresses
@@ -37,7 +38,7 @@ _NEED_SERVERS = frozenset({"server", "pending", "servers"})
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in JSON, encoded once."""
-    return encoded(orjson.dumps(value), status, headers)
+    return encoded(jsons.encoded(value), status, headers)
 
 
 def encoded(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -22,6 +22,7 @@ def _whole(value: object) -> object:
 
 Scopes = Annotated[list[str], Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+ShownName = Annotated[str, Field(max_length=MAX_NAME)]
 # No slash or control character, no space at either end, not dots alone. The authenticator may
 # be stricter, or know better.
 NewName = Annotated[
@@ -145,9 +146,9 @@ class TokenRequest(Request):
 
 
 class ServerRequest(Request):
-    """Options of a start."""
+    """Options of a start; an empty ``display_name`` is none."""
 
-    display_name: Name | None = None
+    display_name: ShownName | None = None
     user_options: Json | None = None
 
 
@@ -168,14 +169,14 @@ class ServerChange(Request):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     name: Annotated[str | None, Field(max_length=MAX_NAME)] = None
-    display_name: Name | None = None
+    display_name: ShownName | None = None
     user_options: Missable[Json] = None
 
 
 class ServerRemoval(Request):
     """``remove``: forget the named server once it has stopped."""
 
-    remove: bool = False
+    remove: bool | None = False
 
 
 class GroupsRequest(Request):

@@ -68,6 +68,14 @@ async def test_all_facts_of_a_dict_are_taken_over() -> None:
     )
 
 
+@pytest.mark.parametrize("answer", [{"name": "ada", "admin": "no"}, b"ada", {"name": None}, 5])
+async def test_an_answer_that_could_be_taken_for_more_is_refused(answer: Any) -> None:
+    adapter = make()
+    adapter.authenticator.answer = answer
+    with pytest.raises(PluginError, match=r"admin|name"):
+        await adapter.authenticate("request", {})
+
+
 async def test_managed_groups_must_be_given() -> None:
     adapter = make(manage_groups=True)
     for answer in ("ada", {"name": "ada", "groups": "one"}):

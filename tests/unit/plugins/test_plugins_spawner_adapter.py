@@ -1,6 +1,7 @@
 """Spawners behind their port: order of calls, results, blame."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -375,9 +376,17 @@ async def test_errors_after_a_stop_are_logged_and_do_not_stop_the_rest(
     assert port.spawner.server is None
 
 
-@pytest.mark.parametrize("state", [{"a": object()}, {"a": {1, 2}}])
-def test_state_that_is_no_json_is_blamed_on_the_plugin(traced: Any, state: Any) -> None:
+@pytest.mark.parametrize("value", [object(), {1, 2}])
+def test_state_that_json_cannot_hold_stops_no_server(traced: Any, value: Any) -> None:
     port, _ = open_port(traced)
+    traced.answers = {"get_state": {"a": value, "pid": 5, 7: (1, 2)}}
+    assert port.state() == {"a": None, "pid": 5, "7": [1, 2]}
+
+
+def test_state_that_holds_itself_is_blamed_on_the_plugin(traced: Any) -> None:
+    port, _ = open_port(traced)
+    state: dict[str, Any] = {}
+    state["again"] = state
     traced.answers = {"get_state": state}
     with pytest.raises(PluginError, match="get_state"):
         port.state()
@@ -397,11 +406,15 @@ async def test_an_engines_error_with_a_status_is_no_answer_to_the_person(traced:
     assert not isinstance(caught.value, Refusal)
 
 
-async def test_a_poll_that_gives_nonsense_is_blamed_on_the_plugin(traced: Any) -> None:
+@pytest.mark.parametrize("status", ["ExitCode=1, Error=''", "", [], 1.5])
+async def test_whatever_a_poll_gives_but_none_means_that_the_server_has_ended(
+    traced: Any, status: Any
+) -> None:
     port, _ = open_port(traced)
-    traced.answers = {"poll": "running"}
-    with pytest.raises(PluginError, match="running"):
-        await port.poll()
+    traced.answers = {"poll": status}
+    assert await port.poll() == 0
+    traced.answers = {"poll": None}
+    assert await port.poll() is None
 
 
 # -- options -----------------------------------------------------------------
@@ -430,13 +443,28 @@ async def test_bad_options_are_refused_with_the_plugins_words(
 
 async def test_options_may_be_read_later_and_must_be_a_dict(traced: Any) -> None:
     async def reader(form: Any) -> Any:
-        return {"size": form["size"][0]} if form["size"] != ["none"] else None
+        return {"size": form["size"][0]} if form["size"] != ["none"] else ["none"]
 
     config = Config({"Spawner": {"options_from_form": reader}})
     port, _ = open_port(traced, make_context(config=config))
     assert await port.options_from_form({"size": ("big",)}) == {"size": "big"}
     with pytest.raises(PluginError, match="no dict"):
         await port.options_from_form({"size": ["none"]})
+
+
+async def test_a_form_that_gives_nothing_leaves_no_options(traced: Any) -> None:
+    config = Config({"Spawner": {"options_from_form": lambda form: None}})
+    port, _ = open_port(traced, make_context(config=config))
+    assert await port.options_from_form({"size": ["big"]}) == {}
+
+
+async def test_an_uploaded_file_reaches_the_start_as_bytes(traced: Any) -> None:
+    config = Config({"Spawner": {"options_from_form": lambda form: form}})
+    port, _ = open_port(traced, make_context(config=config))
+    sent = [{"filename": "a.bin", "body": b"\xff\x00", "content_type": "text/plain"}]
+    options = json.loads(json.dumps(await port.options_from_form({"f_file": sent})))
+    await port.prepare(launch(options=options))
+    assert port.spawner.user_options == {"f_file": sent}
 
 
 async def test_options_that_cannot_be_applied_are_invalid(traced: Any) -> None:
@@ -485,6 +513,16 @@ async def test_progress_events_come_without_ready_and_nonsense(traced: Any) -> N
         {"progress": 10, "message": "one"},
         {"progress": 20, "html_message": "<b>two</b>"},
     ]
+
+
+async def test_progress_events_can_always_be_stored(traced: Any) -> None:
+    class Telling(Traced):
+        async def progress(self) -> Any:
+            yield {"progress": 5, "message": ValueError("odd"), "more": {1, 2}, "file": "\udcff"}
+
+    port, _ = open_port(Telling)
+    (event,) = [event async for event in port.progress()]
+    assert event == {"progress": 5, "message": "odd", "more": None, "file": "\udcff"}
 
 
 async def test_failing_progress_is_blamed_on_the_plugin(traced: Any) -> None:

@@ -7,7 +7,6 @@ what plug-ins compare them with.
 
 import json
 import logging
-from base64 import decodebytes, encodebytes
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from perijove.kit.jsons import pack, unpack
 from perijove.store import tables
 from perijove.store.dialect import JsonText, UtcTime
-
-log = logging.getLogger("perijove.compat")
-
-BYTES_KEY = "__jupyterhub_bytes__"
-"""Marks an object that stands for bytes; a name that other hubs' databases hold, too."""
 
 LISTS = frozenset({"scopes", "allowed_scopes", "oauth_client_allowed_scopes", "command"})
 """Columns whose JSON value is a list."""
@@ -34,30 +29,13 @@ class JSONDict(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    @staticmethod
-    def _pack(value: Any) -> Any:
-        if isinstance(value, bytes):
-            return {BYTES_KEY: True, "data": encodebytes(value).decode("ascii")}
-        log.warning("A %s cannot be stored as JSON; null is stored", type(value).__name__)
-        return None
-
-    @staticmethod
-    def _unpack(value: dict[str, Any]) -> Any:
-        if not value.get(BYTES_KEY):
-            return value
-        try:
-            return decodebytes(value["data"].encode("ascii"))
-        except (KeyError, AttributeError, ValueError):
-            log.warning("Stored bytes cannot be read; None is given")
-            return None
-
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """The text of the value; None stays NULL."""
-        return None if value is None else json.dumps(value, default=self._pack)
+        return None if value is None else json.dumps(value, default=pack)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value again."""
-        return None if value is None else json.loads(value, object_hook=self._unpack)
+        return None if value is None else json.loads(value, object_hook=unpack)
 
 
 class JSONList(JSONDict):

@@ -116,7 +116,7 @@ class ServerOptions(HasTraits):
         Float(),
         default_value=(30, 60),
         help="Seconds, from and to, after which a throttled start may be tried again.",
-    )
+    ).tag(config=True)
 
     @validate("default_server_name")
     def _warn_if_unused(self, proposal: Bunch) -> Any:

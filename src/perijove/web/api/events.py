@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-import orjson
 from starlette.responses import Response, StreamingResponse
 
 from perijove.access.decide import Grant, Target, reaches
 from perijove.access.grammar import ALL
 from perijove.access.operations import OPERATIONS
 from perijove.domain.servers import Server
+from perijove.kit import jsons
 from perijove.servers.feed import Change, Snapshot
 from perijove.web.api.operations import Parameter, Text, operation
 from perijove.web.call import Call
@@ -98,4 +98,4 @@ async def _look(
 
 
 def _event(cursor: str, kind: str, data: dict[str, Any]) -> bytes:
-    return f"id: {cursor}\nevent: {kind}\ndata: ".encode() + orjson.dumps(data) + b"\n\n"
+    return f"id: {cursor}\nevent: {kind}\ndata: ".encode() + jsons.encoded(data) + b"\n\n"

@@ -4,13 +4,13 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
 from starlette.responses import Response, StreamingResponse
 
 from perijove.access.decide import Target
 from perijove.domain.errors import Conflict, InvalidInput, NotFound
 from perijove.domain.servers import Server, State
 from perijove.domain.users import User, UserDetail
+from perijove.kit import jsons
 from perijove.kit.aio import maybe_await
 from perijove.servers.commands import KEEP
 from perijove.servers.progress import failed_event, ready_event
@@ -72,7 +72,7 @@ async def named_limit(call: Call) -> int:
 def _display_name(text: str | None) -> str | None:
     if text is not None and not text.isprintable():
         raise InvalidInput("display_name must not contain control characters")
-    return text
+    return text or None
 
 
 def _view(call: Call, server: Server, detail: UserDetail) -> dict[str, Any]:
@@ -97,7 +97,7 @@ async def get_server(call: Call) -> Response:
     "PUT",
     SERVER,
     "Create a named server without starting it",
-    body=requests.ServerRequest,
+    body=requests.ServerRequest | requests.StartOptions,
     header=(LENIENT,),
     answers={200: models.Server, 201: models.Server},
     errors=(409,),
@@ -128,12 +128,12 @@ async def create_server(call: Call) -> Response:
 async def _create(call: Call, user: User, name: str) -> Server:
     """A new server as the body describes it. Raises Conflict when it exists."""
     _require_named_enabled(call, name)
-    body = await read_body(call, requests.ServerRequest, "server") or requests.ServerRequest()
+    options, display_name = await _start_arguments(call)
     return await call.rooms.commands.create(
         user,
         name,
-        display_name=_display_name(body.display_name),
-        options=body.user_options,
+        display_name=None if display_name is KEEP else display_name,
+        options=None if options is KEEP else options,
         named_limit=await named_limit(call),
     )
 
@@ -184,7 +184,7 @@ async def start_server(call: Call) -> Response:
 async def _start_arguments(call: Call) -> tuple[Any, Any]:
     """Options and display name of a start; KEEP where the body says nothing."""
     data = await call.json()
-    if data is None:
+    if data is None or data == {}:
         return KEEP, KEEP
     if not isinstance(data, dict):
         raise InvalidInput("The body must be a JSON object with the options of the start")
@@ -193,8 +193,7 @@ async def _start_arguments(call: Call) -> tuple[Any, Any]:
         return data, KEEP
     body = parse_body(data, requests.ServerRequest, "server")
     options = body.user_options if body.user_options is not None else KEEP
-    name = _display_name(body.display_name) if body.display_name is not None else KEEP
-    return options, name
+    return options, _display_name(body.display_name) or KEEP
 
 
 @operation(
@@ -304,9 +303,9 @@ def _stream(events: AsyncIterator[bytes]) -> Response:
 
 
 async def _only(event: dict[str, Any]) -> AsyncIterator[bytes]:
-    yield b"data: " + orjson.dumps(event) + b"\n\n"
+    yield b"data: " + jsons.encoded(event) + b"\n\n"
 
 
 async def _events(call: Call, server: Server) -> AsyncIterator[bytes]:
     async for event in call.rooms.progress.follow(server, KEEPALIVE_S):
-        yield b"\n\n" if event is None else b"data: " + orjson.dumps(event.data) + b"\n\n"
+        yield b"\n\n" if event is None else b"data: " + jsons.encoded(event.data) + b"\n\n"

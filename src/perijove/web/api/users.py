@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
 from perijove.access.decide import Target, decide_each, raise_if_denied
@@ -12,6 +11,7 @@ from perijove.access.operations import OPERATIONS
 from perijove.access.tokens import with_identity
 from perijove.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from perijove.domain.users import Service, User, UserDetail, UserQuery
+from perijove.kit import jsons
 from perijove.kit.clock import parse_time
 from perijove.people.activity import Key, Kind
 from perijove.people.grants import owner_of
@@ -52,7 +52,7 @@ async def who_am_i(call: Call) -> Response:
     if slot.body is not None:
         return encoded(slot.body)
     shown: list[Key] = []
-    body = orjson.dumps(await _identity(call, owner, shown))
+    body = jsons.encoded(await _identity(call, owner, shown))
     if caller.service is not None or not caller.grant.holds("admin:server_state"):
         # Otherwise it may show the state of a spawner, which changes without a word to anybody.
         rooms.answers.keep(slot, body, shown)

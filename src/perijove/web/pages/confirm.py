@@ -85,7 +85,9 @@ async def ask(call: Call, question: str, label: str) -> Response:
     """The page with the question; its link leads here again."""
     token, _ = xsrf_for(call)
     kept = [(name, value) for name, values in call.query.items() for value in values]
-    query = urlencode([*((n, v) for n, v in kept if n != "_xsrf"), ("_xsrf", token)])
+    query = urlencode(
+        [*((n, v) for n, v in kept if n != "_xsrf"), ("_xsrf", token)], errors="surrogateescape"
+    )
     return await render(
         call,
         "confirm.html",

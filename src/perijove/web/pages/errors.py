@@ -12,7 +12,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from perijove.domain.errors import PluginError, StartFailed
+from perijove.domain.errors import NotFound, PluginError, StartFailed
 from perijove.web.call import Call
 from perijove.web.pages.environment import StaticFiles
 from perijove.web.problems import message_of
@@ -100,7 +100,9 @@ def proxy_error_page(pages: ErrorPages, hub_prefix: str) -> Any:
 
     async def proxy_error(call: Call) -> Response:
         text = call.params["code"]
-        code = int(text) if text.isascii() and text.isdigit() and len(text) == 3 else 500
+        if not (text.isascii() and text.isdigit()):
+            raise NotFound
+        code = int(text) if len(text) == 3 else 500
         extra = ""
         if code == 503:
             extra = (

@@ -76,6 +76,10 @@ async def outside(call: Call) -> Response:
     base = network.base_url
     if f"{path}/" == network.hub_prefix:
         return redirect(network.hub_prefix, 301)
+    if f"{path}/" == base:
+        return redirect(call.rooms.addresses.public_origin + network.hub_prefix)
+    if path == f"{base}favicon.ico":
+        return redirect(f"{network.hub_prefix}static/favicon.ico")
     for kind in ("user/", "services/"):
         rest = path.removeprefix(base + kind)
         if rest != path and rest and "/" not in rest:
@@ -248,6 +252,8 @@ async def show_share(call: Call) -> Response:
     user = call.caller.user
     assert user is not None
     code = call.argument("code") or ""
+    if not code:
+        raise InvalidInput("The link has no code")
     found = await call.rooms.share_codes.look_at(code, user)
     owner = PageUser(await call.rooms.users.get(found.owner), call.rooms.addresses)
     spawner = owner.spawners[found.server_name]

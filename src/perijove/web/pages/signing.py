@@ -14,7 +14,7 @@ from perijove.domain.users import User
 from perijove.kit.aio import maybe_await
 from perijove.people.sessions import SignedIn
 from perijove.telemetry import metrics
-from perijove.web.asgi import redirect
+from perijove.web.asgi import PLUGIN_REDIRECT, redirect
 from perijove.web.call import Call
 from perijove.web.caller import Caller
 from perijove.web.next_url import checked_next
@@ -52,6 +52,8 @@ async def show_login(call: Call) -> Response:
 async def _sign_in_unasked(call: Call) -> Response:
     """The authenticator knows people by the request itself (REMOTE_USER and the like)."""
     model = await call.rooms.authenticator.authenticate(call.request, None)
+    if model is None and PLUGIN_REDIRECT in call.request.scope:
+        return redirect(*call.request.scope[PLUGIN_REDIRECT])
     if model is None:
         raise Forbidden("You could not be signed in")
     return await _welcome(call, model)
@@ -86,6 +88,8 @@ async def submit_login(call: Call) -> Response:
         return await _form(call, name, error.shown or WRONG, error.status)
     except InvalidInput as error:
         return await _form(call, name, error.message, 400)
+    if PLUGIN_REDIRECT in call.request.scope:
+        return redirect(*call.request.scope[PLUGIN_REDIRECT])
     took_s = time.perf_counter() - began
     metrics.LOGIN_DURATION.labels(metrics.LOGIN_FAILURE).observe(took_s)
     shown = name if len(name) <= LOGGED_NAME_LENGTH else f"{name[:16]}..."
@@ -196,7 +200,7 @@ async def next_url(call: Call, user: User, default: str | None = None) -> str:
         name: values[-1] for name, values in call.query.items() if name not in ("next", "_xsrf")
     }
     if extra:
-        target += f"{'&' if '?' in target else '?'}{urlencode(extra)}"
+        target += f"{'&' if '?' in target else '?'}{urlencode(extra, errors='surrogateescape')}"
     return target
 
 

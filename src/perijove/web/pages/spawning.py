@@ -98,6 +98,8 @@ async def show_spawn(call: Call) -> Response:
 
 def _query_options(call: Call) -> dict[str, list[str]]:
     """Options in a link: ``opt-NAME``, or of old any name that is not reserved."""
+    for name in call.query:
+        call.arguments(name)
     prefixed = {k[4:]: v for k, v in call.query.items() if k.startswith("opt-")}
     if "" in prefixed:
         raise _Unprocessable("An option in the link has no name (opt-)")
@@ -283,10 +285,14 @@ def _missed_url(call: Call) -> str:
 async def stopped_server(call: Call) -> Response:
     """``/hub/user/NAME/...``: where the proxy sends requests of servers that do not run."""
     method = call.request.method
-    rest = call.params["rest"].split("/")
+    rest = call.params.get("rest", "").split("/")
     user, server_name = call.params["user"], await _server_in(call, rest)
-    if method not in ("GET", "HEAD") or _wants_json(call, rest):
+    if method not in ("GET", "HEAD"):
         return _gone(call, user, server_name)
+    if _wants_json(call, rest):
+        server = await call.rooms.commands.find(user, server_name)
+        if server is None or not server.ready:
+            return _gone(call, user, server_name)
     if _has_token(call):
         await identify(call, cookies=False)
     else:
@@ -371,7 +377,7 @@ async def _back_to_server(call: Call, server: Server) -> Response:
     query = {k: v[-1] for k, v in call.query.items()}
     query["redirects"] = str(count + 1)
     origin = call.rooms.addresses.origin_of(call.rooms.addresses.user_host(server.user_name))
-    return redirect(f"{origin}{target}?{urlencode(query)}")
+    return redirect(f"{origin}{target}?{urlencode(query, errors='surrogateescape')}")
 
 
 @page
