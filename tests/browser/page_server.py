@@ -3,8 +3,8 @@
 It lets people in as the hub says (``perijove.hubauth``) and then shows whatever
 its owner wants in other people's browsers: ``evil`` is a blank page whose
 policy forbids nothing, from which tests run attacks. ``worker.js``, and the prefix
-without its slash, are a service worker that would answer for every page it may; ``clear`` bids the browser
-forget all that it keeps for this site.
+without its slash, are a service worker that would answer for every page it may;
+``clear`` bids the browser forget all that it keeps for this site.
 """
 
 import os
