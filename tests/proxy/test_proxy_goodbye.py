@@ -6,9 +6,19 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from proxy_kit import HOST, QUICK, Client, ScriptedServer, running_proxy, until
+from proxy_kit import (
+    HOST,
+    QUICK,
+    Client,
+    Reader,
+    ScriptedServer,
+    Seen,
+    Writer,
+    running_proxy,
+    until,
+)
 
-from perijove.proxy.frames import GOING_AWAY, Frames
+from perijove.proxy.frames import GOING_AWAY, SERVER_ENDED, Frames
 
 HANDSHAKE = (
     b"GET /t/%s HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -107,6 +117,45 @@ async def test_the_goodbye_waits_for_the_end_of_a_frame(server: ScriptedServer) 
             whole[100:] + GOING_AWAY + b"<reset>",
         )
         await ending
+
+
+SAID = b"\x88\x05\x03\xf0bye"
+"""A server's own close frame, code 1008."""
+
+ENDINGS = {
+    "abort": (b"", SERVER_ENDED),
+    "close": (b"", SERVER_ENDED),
+    "said": (SAID, SAID),
+    "said late": (frame(b"x" * 200) + SAID, frame(b"x" * 200) + SAID),
+    "within a frame": (frame(b"x" * 200)[:100], frame(b"x" * 200)[:100]),
+}
+"""What a server still sends before it ends, and what its client gets to see."""
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+async def test_a_server_that_ends_without_a_word_is_spoken_for(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    last, seen_last = ENDINGS[how]
+
+    async def end(server: ScriptedServer, seen: Seen, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        writer.write(frame(b"hi"))
+        await server.gate.wait()
+        writer.write(last)
+        await writer.drain()
+        if how == "abort":
+            writer.transport.abort()
+        return False
+
+    monkeypatch.setattr(ScriptedServer, "_do_ends", end, raising=False)
+    async with running_proxy(server) as rig:
+        client = await rig.connect()
+        await handshake(client, b"ends")
+        assert await client.exactly(4) == frame(b"hi")
+        server.gate.set()
+        assert await client.ended() in (seen_last, seen_last + b"<reset>")
+        await until(lambda: not rig.proxy.plane.clients, "the tunnel has ended")
 
 
 async def test_other_protocols_are_just_closed(server: ScriptedServer) -> None:

@@ -24,6 +24,7 @@ from traitlets.config import SingletonConfigurable
 from perijove.hubauth import browser, client, headers, scopes, xsrf
 from perijove.hubauth.identity import Identities, IdentityCache, UserModel
 from perijove.hubauth.settings import HubAuthSettings
+from perijove.hubauth.sockets import OpenSockets
 from perijove.kit import urls
 from perijove.kit.tls import make_caller_context
 
@@ -64,6 +65,7 @@ class HubAuth(SingletonConfigurable):
     )
 
     identities = Instance(Identities)
+    sockets = Instance(OpenSockets)
     ssl_context = Instance(
         SSLContext, allow_none=True, help="For the hub; None without internal_ssl."
     )
@@ -127,6 +129,10 @@ class HubAuth(SingletonConfigurable):
     @default("identities")
     def _default_identities(self) -> Identities:
         return Identities(float(self.cache_max_age))
+
+    @default("sockets")
+    def _default_sockets(self) -> OpenSockets:
+        return OpenSockets(self.identify)
 
     @observe("cookie_cache_max_age")
     def _take_old_name(self, change: Any) -> None:

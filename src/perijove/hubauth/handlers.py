@@ -14,6 +14,7 @@ from inspect import isawaitable
 from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 from perijove.hubauth import browser, client, headers, xsrf
 from perijove.hubauth.configurable import HubAuth, http_error
@@ -35,7 +36,8 @@ class HubAuthenticated(RequestHandler):
     ``hub_scopes`` decide who may enter (default: the service's access scopes).
     Only when there are none do the old ``hub_users``, ``hub_groups``,
     ``hub_services`` and ``allow_admin`` count; with nothing at all, everybody
-    whom the hub knows may enter.
+    whom the hub knows may enter. A WebSocket handler is closed, with code 1008,
+    when its visitor signs out or may no longer enter.
     """
 
     hub_services: set[str] | None = None
@@ -115,13 +117,24 @@ class HubAuthenticated(RequestHandler):
         model = self.hub_auth.get_user(self, sync=True)
         if model is None:
             return None
-        try:
-            allowed = self.check_hub_user(model)  # type: ignore[arg-type]
-        except UserNotAllowed:
-            allowed = None
+        visit = browser.visit_of(self)
+        allowed = self._checked(model)  # type: ignore[arg-type]
         if allowed is None:
-            browser.visit_of(self).refused_name = model["name"]  # type: ignore[index]
+            visit.refused_name = model["name"]  # type: ignore[index]
+        elif isinstance(self, WebSocketHandler):
+            session_id = browser.session_id(self)
+            self.hub_auth.sockets.add(self, visit.token, session_id, HubAuthenticated._may_stay)
         return allowed
+
+    def _checked(self, model: UserModel) -> UserModel | None:
+        try:
+            return self.check_hub_user(model)
+        except UserNotAllowed:
+            return None
+
+    def _may_stay(self, model: UserModel) -> bool:
+        """Whether somebody with an open WebSocket here may keep it."""
+        return self._checked(model) is not None
 
     def get_login_url(self) -> str:
         """Where strangers sign in. Raises 403 for people who may not enter."""

@@ -69,6 +69,13 @@ class IdentityCache:
                 self._answers.popitem(last=False)
             self._answers[key] = (self._monotonic(), model)
 
+    def drop_token(self, token: str) -> None:
+        """Forget what was said about a token, in whatever browser session."""
+        mark = hash_token(token)
+        with self._lock:
+            for key in [key for key in self._answers if key.endswith(mark)]:
+                del self._answers[key]
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -105,7 +112,9 @@ class Identities:
         return answer if answer is not None and answer.age_s < limit else None
 
     def remember(self, token: str, session_id: str, model: UserModel | None) -> None:
-        """Store what the hub said."""
+        """Store what the hub said. A token that it does not know is dead in every session."""
+        if model is None:
+            self.cache.drop_token(token)
         self.cache.put(cache_key(session_id, token), model)
 
     def fall_back(self, token: str, session_id: str) -> CachedAnswer | None:

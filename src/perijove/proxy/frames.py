@@ -3,8 +3,15 @@
 A proxy may only put in a frame of its own, such as a goodbye, between two others.
 """
 
+CLOSE = 0x88
+"""The first byte of a close frame."""
+
 GOING_AWAY = b"\x88\x02\x03\xe9"
 """An unmasked close frame with code 1001."""
+
+_REASON = b"the server behind it has ended"
+SERVER_ENDED = b"\x88%c\x03\xe9%s" % (2 + len(_REASON), _REASON)
+"""The same with a reason."""
 
 _LONGEST_HEAD = 14
 _MOST_IN_ONE = 512
@@ -15,15 +22,16 @@ finding their ends would cost more than passing them on."""
 class Frames:
     """Follows the frames of one direction; ``left`` is 0 between two frames.
 
-    ``left`` counts the payload still to come, or is -1 within a frame's head.
-    Once ``lost``, it tells nothing any more.
+    ``left`` counts the payload still to come, or is -1 within a frame's head;
+    ``closed`` tells that a close frame has come. Once ``lost``, they tell nothing
+    any more.
     """
 
-    __slots__ = ("_head", "left", "lost")
+    __slots__ = ("_head", "closed", "left", "lost")
 
     def __init__(self) -> None:
         self.left = 0
-        self.lost = False
+        self.closed = self.lost = False
         self._head = b""
 
     def feed(self, data: bytes) -> int:
@@ -36,7 +44,7 @@ class Frames:
                 at += step
                 self.left -= step
             elif not self._head and at + 1 < size and at + (short := data[at + 1] + 2) <= size:
-                if short < 128:  # whole and unmasked, as most are
+                if short < 128 and data[at] != CLOSE:  # whole and unmasked, as most are
                     at += short
                 else:
                     at = self._read_head(data, at)
@@ -58,6 +66,7 @@ class Frames:
             self.left = -1
             return len(data)
         size, self.left = found
+        self.closed = self.closed or head[0] == CLOSE
         self._head = b""
         return at + size - before
 

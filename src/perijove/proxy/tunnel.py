@@ -14,14 +14,15 @@ abandoned server alive.
 
 When the proxy ends, a websocket's client is told so by a close frame with code
 1001, put between two frames of the server; what the server still says is then
-kept back, while the client's own close frame reaches the server.
+kept back, while the client's own close frame reaches the server. A server that
+ends without a word is spoken for in the same way.
 """
 
 import asyncio
 from collections.abc import Callable
 from math import inf
 
-from perijove.proxy.frames import GOING_AWAY, Frames
+from perijove.proxy.frames import CLOSE, GOING_AWAY, SERVER_ENDED, Frames
 from perijove.proxy.plane import Plane
 from perijove.proxy.table import Route
 
@@ -94,7 +95,7 @@ class ServerEnd(_End):
         frames = self.frames
         if frames is not None:
             size = len(data)
-            if size < 2 or data[1] != size - 2 or size > 127 or frames.left:
+            if size < 2 or data[1] != size - 2 or size > 127 or frames.left or data[0] == CLOSE:
                 self._follow(frames, data)
                 return
             if self._leaving:
@@ -111,6 +112,25 @@ class ServerEnd(_End):
             self._write(data[:end] + GOING_AWAY)
         else:
             self._write(data)
+
+    def eof_received(self) -> bool:
+        """The server sends no more: a websocket's client hears so in its own words."""
+        self._say_ended()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server is gone, and so will be the client's connection."""
+        self._say_ended()
+        super().connection_lost(exc)
+
+    def _say_ended(self) -> None:
+        """Have the client told why, unless the server has said goodbye itself."""
+        frames = self.frames
+        if frames is None or self._leaving or frames.left or frames.lost or frames.closed:
+            return
+        frames.closed = True
+        if not self.peer.transport.is_closing():
+            self._write(SERVER_ENDED)
 
     def half_close(self) -> None:
         """The server sends no more: its client has nothing to wait for."""

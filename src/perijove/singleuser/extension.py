@@ -198,7 +198,6 @@ class JupyterHubSingleUser(ExtensionApp):
                 pages.add_hub_link(jinja_env, self.environment.control_panel_url)
         self._tasks = Tasks("singleuser")
         self._tasks.spawn(self._meet_hub(serverapp), "meet-hub")
-        self._tasks.spawn(provider_of(serverapp).sockets.watch(), "check-sockets")
 
     async def _meet_hub(self, serverapp: SingleUserServer) -> None:
         """Wait for the hub's greeting, then report activity for ever."""
@@ -229,6 +228,8 @@ class JupyterHubSingleUser(ExtensionApp):
         """End background work."""
         if (tasks := getattr(self, "_tasks", None)) is not None:
             await tasks.close()
+            assert self.serverapp is not None
+            await provider_of(self.serverapp).hub_auth.sockets.stop()
 
     @classmethod
     def initialize_server(
@@ -255,7 +256,7 @@ def provider_of(serverapp: ServerApp) -> HubIdentityProvider:
 
 def _log_as(server: SingleUserServer) -> None:
     """Let our loggers write where and as Jupyter Server does."""
-    for name in ("perijove.singleuser", "perijove.aio"):
+    for name in ("perijove.singleuser", "perijove.hubauth", "perijove.aio"):
         ours = logging.getLogger(name)
         ours.parent, ours.propagate = server.log, True
         ours.setLevel(server.log.level)

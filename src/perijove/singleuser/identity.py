@@ -19,7 +19,6 @@ from perijove.hubauth.hub_oauth import HubOAuth
 from perijove.hubauth.identity import Identities, UserModel
 from perijove.hubauth.oauth import safe_next
 from perijove.hubauth.settings import callback_route
-from perijove.singleuser.sockets import OpenSockets
 
 GUEST_MAX_AGE_S = 5.0
 """Guests come by a share that may be taken back at any moment; for so long one still counts."""
@@ -115,7 +114,6 @@ class HubIdentityProvider(IdentityProvider):
     """Identifies visitors by the hub's tokens and admits those with an access scope."""
 
     hub_auth = Instance(HubOAuth)
-    sockets = Instance(OpenSockets)
 
     token = Unicode("", help="Not used: tokens are the hub's.")
     need_token = Bool(False)
@@ -126,10 +124,6 @@ class HubIdentityProvider(IdentityProvider):
     @default("hub_auth")
     def _default_hub_auth(self) -> HubOAuth:
         return ServerHubOAuth.instance(parent=self.parent)
-
-    @default("sockets")
-    def _default_sockets(self) -> OpenSockets:
-        return OpenSockets(self.hub_auth.identify, self.hub_auth.may_enter)
 
     @default("token")
     def _token_default(self) -> str:
@@ -162,7 +156,8 @@ class HubIdentityProvider(IdentityProvider):
             self._drop_dead_cookie(handler)
             return None
         if isinstance(handler, WebSocketHandler):
-            self.sockets.add(handler, visit.token, browser.session_id(handler))
+            auth, session_id = self.hub_auth, browser.session_id(handler)
+            auth.sockets.add(handler, visit.token, session_id, lambda _, user: auth.may_enter(user))
         elif not visit.by_token and xsrf.is_navigation(handler.request.headers):
             self.hub_auth.xsrf_token(handler)
         return HubUser(username=model["name"], hub_user=model)

@@ -1,14 +1,18 @@
 """A tornado service that lets a hub identify its visitors, over real sockets."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fake_hub import SERVER_TOKEN, Browser, FakeHub
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler, authenticated
+from tornado.websocket import WebSocketHandler, websocket_connect
 
 from free_ports import free_ports
 from perijove.hubauth.configurable import HubAuth
@@ -46,6 +50,20 @@ class Api(HubAuthenticated, RequestHandler):
         self.write({"name": self.current_user["name"]})
 
 
+class Live(HubOAuthenticated, WebSocketHandler):
+    """Says who is there, and what it hears."""
+
+    @authenticated
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        await super().get(*args, **kwargs)
+
+    def open(self) -> None:
+        self.write_message(self.current_user["name"])
+
+    def on_message(self, message: str | bytes) -> None:
+        self.write_message(message)
+
+
 class Careless(Page):
     """A subclass as they are found: its own prepare, which does not await the mixin's."""
 
@@ -76,13 +94,14 @@ async def service(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     HubAuth.clear_instance()
     auth = HubOAuth(oauth_client_id="service-svc", **options)
     auth.oauth_redirect_uri = f"{BASE}oauth_callback"
-    Page._hub_auth = HubOAuthCallbackHandler._hub_auth = auth
+    Page._hub_auth = Live._hub_auth = HubOAuthCallbackHandler._hub_auth = auth
     Api._hub_auth = HubAuth(**options)
     app = Application(
         [
             (BASE, Page),
             (f"{BASE}api", Api),
             (f"{BASE}careless", Careless),
+            (f"{BASE}live", Live),
             (f"{BASE}oauth_callback", HubOAuthCallbackHandler),
         ],
         cookie_secret="c" * 32,
@@ -94,7 +113,8 @@ async def service(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     yield auth
     server.stop()
     await server.close_all_connections()
-    Page._hub_auth = HubOAuthCallbackHandler._hub_auth = Api._hub_auth = None
+    Page._hub_auth = HubOAuthCallbackHandler._hub_auth = Api._hub_auth = Live._hub_auth = None
+    await auth.sockets.stop()
 
 
 @pytest.fixture
@@ -320,3 +340,52 @@ async def test_names_of_older_versions_still_work_or_say_what_to_use(service: Hu
     service.identities.remember("t", "", {"name": "x"})
     service.cache.clear()
     assert len(service.cache) == 0
+
+
+async def open_socket(token: str) -> Any:
+    url = f"ws://127.0.0.1:{SERVICE_PORT}{BASE}live"
+    request = HTTPRequest(url, headers={"Authorization": f"token {token}"})
+    socket = await websocket_connect(request)
+    assert await socket.read_message() == "bob"
+    return socket
+
+
+async def test_a_socket_of_a_stranger_or_without_the_scope_does_not_open(
+    service: HubOAuth, hub: FakeHub
+) -> None:
+    hub.add_token("no-scope", "eve", [])
+    for token in ("unknown", "no-scope"):
+        with pytest.raises(HTTPClientError) as refused:
+            await open_socket(token)
+        assert refused.value.code == 403
+
+
+@pytest.mark.parametrize("end", ["token", "scope"])
+async def test_an_open_socket_is_closed_when_its_visitor_may_no_longer_be_here(
+    service: HubOAuth, hub: FakeHub, end: str
+) -> None:
+    service.cache_max_age, service.sockets.every_s = 0, 0.05
+    hub.add_token("t", "bob", list(SCOPES))
+    hub.add_token("u", "bob", list(SCOPES))
+    socket, other = await open_socket("t"), await open_socket("u")
+    assert len(service.sockets) == 2
+    if end == "token":
+        del hub.models["t"]
+    else:
+        hub.models["t"]["scopes"] = []
+    assert await asyncio.wait_for(socket.read_message(), 20) is None
+    assert socket.close_code == 1008
+    assert "signed out or no longer allowed" in socket.close_reason
+    other.write_message("still here")
+    assert await asyncio.wait_for(other.read_message(), 20) == "still here"
+    other.close()
+
+
+async def test_a_closed_socket_is_not_kept_in_memory(service: HubOAuth, hub: FakeHub) -> None:
+    hub.add_token("t", "bob", list(SCOPES))
+    socket = await open_socket("t")
+    socket.close()
+    async with asyncio.timeout(20):
+        while len(service.sockets):
+            gc.collect()
+            await asyncio.sleep(0.05)

@@ -116,3 +116,13 @@ def test_a_flood_of_tokens_does_not_grow_the_cache_and_drops_the_oldest() -> Non
 
 def test_the_key_holds_no_token() -> None:
     assert "sesame" not in cache_key("s", "sesame")
+
+
+async def test_a_token_that_has_ended_is_forgotten_in_every_browser_session() -> None:
+    """So that whoever asks about an open socket of an earlier session asks the hub anew."""
+    identities = Identities(300.0)
+    identities.remember("t", "before", {"name": "alice"})
+    identities.remember("other", "before", {"name": "alice"})
+    identities.remember("t", "after", None)
+    assert identities.recall("t", "before") is None
+    assert identities.recall("other", "before") is not None

@@ -567,7 +567,7 @@ def test_a_socket_is_closed_with_a_reason_after_its_owner_signed_out(
     config = tmp_path / "home" / ".jupyter" / "jupyter_server_config.py"
     config.parent.mkdir(parents=True)
     config.write_text(
-        "import perijove.singleuser.sockets as s; s.OpenSockets.watch.__defaults__ = (0.2,)\n"
+        "from perijove.hubauth.sockets import OpenSockets; OpenSockets.every_s = 0.2\n"
         "c.HubOAuth.cache_max_age = 0\n"
     )
     process = run_briefly(tmp_path, 18354, {})

@@ -109,7 +109,7 @@ async def test_signing_in_leads_on_to_the_start_with_a_proof(tmp_path: Path) -> 
     for following in ("", "/hub/", "/hub/user-redirect/lab?a=%2F&b"):
         async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
             await client.get("/hub/login")
-            form = {"username": "eve", "password": "x", "_xsrf": client.cookies["_xsrf"]}
+            form = {"username": "eve.b@x.org", "password": "x", "_xsrf": client.cookies["_xsrf"]}
             where, query = "/hub/login", {"next": following} if following else {}
             reply = await client.post(where, params=query, data=form, headers=NAVIGATES)
             seen = [reply.headers["location"]]
@@ -123,7 +123,7 @@ async def test_signing_in_leads_on_to_the_start_with_a_proof(tmp_path: Path) -> 
             assert reply.headers["referrer-policy"] == "strict-origin"
             if following.endswith("&b"):
                 target = parse_qs(urlsplit(seen[-1]).query)["next"]
-                assert target == ["/user/eve/lab?a=%2F&b"]
+                assert target == ["/user/eve.b@x.org/lab?a=%2F&b"]
     await house.close()
 
 

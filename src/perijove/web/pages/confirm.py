@@ -17,7 +17,7 @@ from perijove.web.call import Call
 from perijove.web.origin import sent_by_stranger
 from perijove.web.pages.page import render, xsrf_for
 
-_LEADS_TO_A_START = re.compile(r"(?:spawn(?:/[\w~%@+-]+){0,2})?|user-redirect/.*", re.ASCII)
+_LEADS_TO_A_START = re.compile(r"(?:spawn(?:/[^/]+){0,2})?|user-redirect/.*")
 """What of the hub's own paths, below its prefix, may go on to start a server."""
 
 

@@ -1,5 +1,7 @@
-"""WebSockets of people who signed out."""
+"""WebSockets of people who signed out or lost access."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ pytest.importorskip("tornado")
 
 from perijove.hubauth.client import HubUnreachable
 from perijove.hubauth.identity import UserModel
-from perijove.singleuser.sockets import CLOSE_CODE, OpenSockets
+from perijove.hubauth.sockets import CLOSE_CODE, OpenSockets
 
 
 class Socket:
@@ -33,30 +35,41 @@ class Hub:
         self.down = False
         self.asked = 0
 
-    async def identify(self, token: str, session_id: str) -> UserModel | None:
+    async def identify(self, token: str, session_id: str, max_age_s: float) -> UserModel | None:
         self.asked += 1
         if self.down:
             raise HubUnreachable("down")
         return self.models.get(token)
 
-    def may_enter(self, model: UserModel) -> bool:
+    def may_stay(self, socket: Any, model: UserModel) -> bool:
         return model["name"] in self.allowed
 
 
 def make() -> tuple[OpenSockets, Hub]:
     hub = Hub()
-    return OpenSockets(hub.identify, hub.may_enter), hub
+    sockets = OpenSockets(hub.identify)
+    sockets.every_s = 3600.0  # looked at by the tests
+    return sockets, hub
 
 
-def add(sockets: OpenSockets, token: str) -> Any:
+def add(sockets: OpenSockets, hub: Hub, token: str) -> Any:
     socket: Any = Socket()
-    sockets.add(socket, token, "session")
+    sockets.add(socket, token, "session", hub.may_stay)
     return socket
+
+
+@pytest.fixture(autouse=True)
+async def no_watch_is_left() -> AsyncIterator[None]:
+    """Watches of a test end with it."""
+    yield
+    for task in asyncio.all_tasks():
+        if task.get_name() == "hubauth:check-sockets":
+            task.cancel()
 
 
 async def test_sockets_of_a_dead_token_are_closed_with_a_reason_and_others_live() -> None:
     sockets, hub = make()
-    alice, bob = add(sockets, "a"), add(sockets, "b")
+    alice, bob = add(sockets, hub, "a"), add(sockets, hub, "b")
     assert await sockets.check() == 0
     del hub.models["a"]
     assert await sockets.check() == 1
@@ -67,7 +80,7 @@ async def test_sockets_of_a_dead_token_are_closed_with_a_reason_and_others_live(
 
 async def test_who_lost_access_loses_the_socket() -> None:
     sockets, hub = make()
-    bob = add(sockets, "b")
+    bob = add(sockets, hub, "b")
     hub.allowed.remove("bob")
     assert await sockets.check() == 1
     assert bob.closed_with
@@ -75,7 +88,7 @@ async def test_who_lost_access_loses_the_socket() -> None:
 
 async def test_one_visitor_with_many_sockets_is_one_question() -> None:
     sockets, hub = make()
-    keep = [add(sockets, "a") for _ in range(20)]
+    keep = [add(sockets, hub, "a") for _ in range(20)]
     await sockets.check()
     assert hub.asked == 1
     assert len(sockets) == len(keep)
@@ -83,17 +96,45 @@ async def test_one_visitor_with_many_sockets_is_one_question() -> None:
 
 async def test_a_hub_that_is_down_closes_nothing() -> None:
     sockets, hub = make()
-    alice = add(sockets, "a")
+    alice = add(sockets, hub, "a")
     hub.down = True
     assert await sockets.check() == 0
     assert alice.closed_with is None
 
 
 async def test_handlers_that_are_gone_are_not_kept() -> None:
-    sockets, _ = make()
-    socket = add(sockets, "a")
+    sockets, hub = make()
+    socket = add(sockets, hub, "a")
     socket.close(1000, "bye")
     await sockets.check()
     assert len(sockets) == 0
-    add(sockets, "b")
+    add(sockets, hub, "b")
     assert len(sockets) == 0
+
+
+async def test_a_rule_that_fails_lets_nobody_stay_and_hinders_no_other() -> None:
+    sockets, hub = make()
+    alice, bob = add(sockets, hub, "a"), add(sockets, hub, "b")
+
+    def broken(socket: Any, model: UserModel) -> bool:
+        raise RuntimeError("a mistake")
+
+    sockets.add(alice, "a", "session", broken)
+    assert await sockets.check() == 1
+    assert alice.closed_with
+    assert bob.closed_with is None
+
+
+async def test_sockets_are_watched_while_there_are_any() -> None:
+    sockets, hub = make()
+    sockets.every_s = 0.01
+    for _ in range(2):
+        alice = add(sockets, hub, "a")
+        hub.models.pop("a", None)
+        async with asyncio.timeout(10):
+            while alice.closed_with is None:
+                await asyncio.sleep(0.01)
+        hub.models["a"] = {"name": "alice"}
+    bob = add(sockets, hub, "b")
+    await sockets.stop()
+    assert bob.closed_with is None
