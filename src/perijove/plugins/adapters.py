@@ -7,6 +7,7 @@ Spawners, of which there are many, have a module of their own.
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -234,7 +235,7 @@ def _configuring(kind: type) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except (TraitError, ValueError) as error:
+    except (TraitError, ValueError, re.error) as error:
         raise ConfigError(f"{kind.__name__}: {error}") from error
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from markupsafe import Markup
 from starlette.responses import FileResponse, Response
@@ -58,7 +58,7 @@ async def front_door(call: Call) -> Response:
     if configured and not callable(configured):
         return redirect(configured)
     if call.caller.user is None:
-        return redirect(f"{prefix}login?next={prefix}")
+        return redirect(f"{prefix}login?{urlencode({'next': prefix})}")
     return redirect(carry_proof(call, await next_url(call, call.caller.user)))
 
 
