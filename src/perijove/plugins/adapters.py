@@ -7,7 +7,6 @@ Spawners, of which there are many, have a module of their own.
 
 import inspect
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -235,7 +234,7 @@ def _configuring(kind: type) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except (TraitError, ValueError, re.error) as error:
+    except (TraitError, ValueError) as error:
         raise ConfigError(f"{kind.__name__}: {error}") from error
 
 

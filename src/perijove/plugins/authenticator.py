@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Integer, Set, Unicode, default, observe, validate
+from traitlets import Bool, Dict, Integer, Set, TraitError, Unicode, default, observe, validate
 from traitlets.config import LoggingConfigurable
 
 from perijove.domain.errors import ConfigError
@@ -171,7 +171,10 @@ class Authenticator(LoggingConfigurable):
 
     @observe("username_pattern")
     def _compile_pattern(self, change: Any) -> None:
-        self.username_regex = re.compile(change["new"]) if change["new"] else None
+        try:
+            self.username_regex = re.compile(change["new"]) if change["new"] else None
+        except re.error as error:
+            raise TraitError(f"username_pattern is no regular expression: {error}") from error
 
     @validate("admin_users", "allowed_users", "blocked_users")
     def _no_single_name(self, proposal: Any) -> Any:
