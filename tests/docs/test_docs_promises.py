@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("oauth", "security")
+PAGES = ("explanation/oauth", "explanation/security")
+FAULTS = "contributing/known-faults"
 TEST = re.compile(r"`(test_\w+)`")
 MODULE = re.compile(r"`([a-z_]+/[\w/.-]+\.\w+)`")
 
@@ -23,7 +24,7 @@ def defined_tests() -> frozenset[str]:
 
 def rows_of(page: str) -> list[str]:
     """The rows of the page's tables, without their heads."""
-    lines = (ROOT / "docs" / "explanation" / f"{page}.md").read_text().splitlines()
+    lines = (ROOT / "docs" / f"{page}.md").read_text().splitlines()
     return [
         line
         for before, line in zip(["", *lines], lines, strict=False)
@@ -45,5 +46,12 @@ def test_each_promise_has_a_test_that_exists_and_a_module_that_exists(row: str) 
         assert (ROOT / "src" / "perijove" / module).is_file(), module
 
 
+@pytest.mark.parametrize("row", rows_of(FAULTS))
+def test_each_known_fault_has_a_test_that_exists(row: str) -> None:
+    tests = TEST.findall(row)
+    assert tests, "no test is named"
+    assert set(tests) <= defined_tests()
+
+
 def test_the_pages_have_tables() -> None:
-    assert all(len(rows_of(page)) > 20 for page in PAGES)
+    assert all(len(rows_of(page)) > 20 for page in (*PAGES, FAULTS))

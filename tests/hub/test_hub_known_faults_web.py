@@ -1,7 +1,9 @@
 """Known faults of hubs around pages, names, cookies and what is sent to the API."""
 
+import sqlite3
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import httpx
@@ -211,6 +213,20 @@ def test_consent_works_behind_a_proxy_that_ends_https(hub: HubProcess) -> None:
 def test_a_service_that_is_down_is_a_warning(hub: HubProcess) -> None:
     assert "down" in hub.api.get("/services").json()
     assert hub.browser().get("/services/down/").status_code == 503
+
+
+def test_somebody_else_writing_to_the_database_breaks_nothing(hub: HubProcess) -> None:
+    other = sqlite3.connect(hub.directory / "hub.sqlite", isolation_level=None)
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(hub.api.post, "/users/patient")
+        for _ in range(5):
+            assert hub.api.get("/users/admin").status_code == 200
+        assert not written.done()
+        other.execute("ROLLBACK")
+        other.close()
+        assert written.result(30).status_code == 201
 
 
 def _listeners(hub: HubProcess) -> list[psutil.Process]:
