@@ -35,15 +35,18 @@ async def fresh(call: Call, caller: Caller) -> Caller:
 async def require_fresh(call: Call, user: User, action: str) -> None:
     """Refresh the owner of a server before a start or stop, if the operator wants that.
 
-    Raises Forbidden when a start needs a new sign-in; a stop by somebody else
-    goes on.
+    Raises Forbidden when the owner is there and can sign in again. Programs and other
+    people cannot do that for them, so what they ask for goes on with what is known,
+    unless the authenticator is strict; a stop by somebody else goes on even then.
     """
-    rules = call.rooms.authenticator.rules
+    authenticator = call.rooms.authenticator
+    rules = authenticator.rules
     wanted = rules.refresh_pre_spawn if action == "spawn" else rules.refresh_pre_stop
-    if not wanted:
+    if not wanted or authenticator.refresh_age_s <= 0:
         return
     freshness, _ = await call.rooms.refresher.refresh(user, call.request, force=True)
     if freshness is Freshness.STALE:
         own = call.caller.user is not None and call.caller.user.id == user.id
-        if action == "spawn" or own:
+        there = own and call.caller.signed_in is not None
+        if there or (rules.refresh_strict and (action == "spawn" or own)):
             raise Forbidden(f"auth has expired for {user.name}, login again")
