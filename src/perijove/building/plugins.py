@@ -85,6 +85,7 @@ def _address(network: NetworkSettings, settings: Settings) -> HubAddress:
         hub_prefix=network.hub_prefix,
         api_url=network.hub_api_url,
         url=network.hub_connect_url,
+        bind_url=network.hub_bind_url,
         public_host=origin,
         public_url=network.public_url,
         public_hub_url=f"{origin}{network.hub_prefix}" if origin else "",

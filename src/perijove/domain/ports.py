@@ -345,12 +345,16 @@ class ProxyPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HubAddress:
-    """How plug-ins, servers and services reach the hub. URLs end with a slash."""
+    """How plug-ins, servers and services reach the hub. URLs end with a slash.
+
+    ``bind_url`` is where the hub listens, if that is another address than ``url``.
+    """
 
     base_url: str
     hub_prefix: str
     api_url: str
     url: str
+    bind_url: str = ""
     public_host: str = ""
     public_url: str = ""
     public_hub_url: str = ""

@@ -160,14 +160,24 @@ class PluginHub(PluginServer):
     def from_address(cls, address: HubAddress, routespec: str = "") -> "PluginHub":
         """The hub that servers reach at ``address.url``."""
         hub = cls()
-        hub.bind_url = address.url
+        hub.bind_url = address.bind_url or address.url
         hub.base_url = prefix_of(address.hub_prefix)
+        hub._reach_at(address.url)
         hub.public_host = address.public_host
         hub.public_url = address.public_hub_url
         hub.routespec = routespec or address.base_url
         hub.cookie_name = "jupyterhub-hub-login"
-        hub.api_url = address.api_url
+        if address.api_url.rstrip("/") != hub.api_url:
+            hub.api_url = address.api_url
         return hub
+
+    def _reach_at(self, url: str) -> None:
+        """Others connect to ``url``: by its parts, if they say all; plug-ins may set one later."""
+        parts = urlsplit(url)
+        if parts.scheme == self.proto and parts.hostname and parts.port:
+            self.connect_ip, self.connect_port = parts.hostname, parts.port
+        else:
+            self.connect_url = f"{parts.scheme}://{parts.netloc}{self.base_url}"
 
     @property
     def server(self) -> "PluginHub":

@@ -7,6 +7,7 @@ JSON; every other path gives itself back.
 import json
 import os
 import signal
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -43,6 +44,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = ThreadingHTTPServer((address.hostname or "127.0.0.1", address.port or 8888), Echo)
     server.daemon_threads = True
+    if address.scheme == "https":  # internal_ssl: only the hub and the proxy may come in
+        context = ssl.create_default_context(
+            ssl.Purpose.CLIENT_AUTH, cafile=os.environ["JUPYTERHUB_SSL_CLIENT_CA"]
+        )
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(
+            os.environ["JUPYTERHUB_SSL_CERTFILE"], os.environ["JUPYTERHUB_SSL_KEYFILE"]
+        )
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

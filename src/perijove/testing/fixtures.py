@@ -11,7 +11,8 @@ import asyncio
 import itertools
 import os
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -25,7 +26,14 @@ from perijove.compat.orm.shares import Share
 from perijove.compat.roles import assign_default_roles, create_role, get_default_roles
 from perijove.testing.calls import add_user
 from perijove.testing.hub import MockHub
-from perijove.testing.spawners import BadSpawner, NeverSpawner, SlowBadSpawner, SlowSpawner
+from perijove.testing.spawners import (
+    BadSpawner,
+    CustomBadSpawner,
+    FormSpawner,
+    NeverSpawner,
+    SlowBadSpawner,
+    SlowSpawner,
+)
 
 alias.install()
 
@@ -58,9 +66,19 @@ def tmp_cwd(tmp_path_factory: Any, request: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-async def app() -> AsyncIterator[MockHub]:
-    """A running hub."""
-    hub: MockHub = MockHub.instance()
+def ssl_tmpdir(tmp_path_factory: Any, request: Any) -> Any:
+    """A directory for certificates; suites that name ``app`` name it, too."""
+    return tmp_path_factory.mktemp(f"ssl-{request.node.path.stem}")
+
+
+@pytest.fixture(scope="module")
+async def app(request: Any, tmp_path_factory: Any) -> AsyncIterator[MockHub]:
+    """A running hub; with ``internal_ssl`` in a module that has ``ssl_enabled = True``."""
+    options: dict[str, Any] = {}
+    if getattr(request.module, "ssl_enabled", os.environ.get("SSL_ENABLED", "")):
+        location = tmp_path_factory.mktemp("internal-ssl")
+        options = {"internal_ssl": True, "internal_certs_location": str(location)}
+    hub: MockHub = MockHub.instance(**options)
     await hub.initialize()
     try:
         await hub.start()
@@ -161,15 +179,48 @@ def group(app: MockHub) -> Any:
     return made
 
 
+@contextmanager
+def _temporary_roles(app: MockHub) -> Iterator[Callable[..., Any]]:
+    made = []
+
+    def create(scopes: Iterable[str], role_name: str | None = None) -> Any:
+        role = Role(name=role_name or new_role_name(), scopes=list(scopes))
+        made.append(role)
+        app.db.add(role)
+        app.db.commit()
+        return role
+
+    yield create
+    for role in made:
+        app.db.delete(role)
+    app.db.commit()
+
+
+@pytest.fixture
+def create_temp_role(app: MockHub) -> Iterator[Callable[..., Any]]:
+    """``create_temp_role(scopes, role_name=None)``: a role, stored; gone after the test."""
+    with _temporary_roles(app) as create:
+        yield create
+
+
 @pytest.fixture
 def role(app: MockHub) -> Iterator[Any]:
-    """A role, stored; gone after the test."""
-    made = Role(name=new_role_name(), scopes=[])
-    app.db.add(made)
-    app.db.commit()
-    yield made
-    app.db.delete(made)
-    app.db.commit()
+    """A role without scopes, stored; gone after the test."""
+    with _temporary_roles(app) as create:
+        yield create([])
+
+
+@pytest.fixture
+def create_user_with_scopes(
+    app: MockHub, create_temp_role: Callable[..., Any]
+) -> Callable[..., Any]:
+    """``create_user_with_scopes(*scopes, name=None)``: a user with a role that has them."""
+
+    def create(*scopes: str, name: str | None = None) -> Any:
+        role = create_temp_role(scopes)
+        return add_user(app.db, app, name=name or new_username(), roles=[role.name])
+
+    return create
 
 
 # -- settings for one test -----------------------------------------------------------------
@@ -192,3 +243,5 @@ slow_spawn = pytest.fixture(_spawning(SlowSpawner), name="slow_spawn")
 never_spawn = pytest.fixture(_spawning(NeverSpawner), name="never_spawn")
 bad_spawn = pytest.fixture(_spawning(BadSpawner), name="bad_spawn")
 slow_bad_spawn = pytest.fixture(_spawning(SlowBadSpawner), name="slow_bad_spawn")
+custom_bad_spawn = pytest.fixture(_spawning(CustomBadSpawner), name="custom_bad_spawn")
+form_spawn = pytest.fixture(_spawning(FormSpawner), name="form_spawn")

@@ -125,7 +125,7 @@ class MockHub(JupyterHub):
         if self._folder is not None:
             self._folder.cleanup()
 
-    shutdown_cancel_tasks = stop
+    cleanup = shutdown_cancel_tasks = stop
 
     @property
     def running(self) -> bool:

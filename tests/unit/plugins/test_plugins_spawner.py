@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from plugins_factories import ADDRESS, make_context, make_spawner
 from traitlets import TraitError
 from traitlets.config import Config
 
+from perijove.domain.ports import HubAddress
 from perijove.plugins.context import PluginHub, PluginServer
 from perijove.plugins.spawner import Spawner, SpawnException
 
@@ -322,6 +324,28 @@ def test_the_hub_that_plugins_see_has_its_addresses() -> None:
     assert hub.server.base_url == hub.base_url
     assert hub.api_url == ADDRESS.api_url
     assert hub.url == ADDRESS.url
+
+
+def test_the_hub_listens_elsewhere_than_others_connect_to_and_a_plugin_can_change_that() -> None:
+    address = replace(ADDRESS, bind_url="http://0.0.0.0:18400/base/hub/")
+    hub = PluginHub.from_address(address)
+    assert (hub.ip, hub.connect_ip, hub.connect_port) == ("0.0.0.0", "127.0.0.1", 18400)
+    assert (hub.url, hub.api_url) == (ADDRESS.url, ADDRESS.api_url)
+    hub.connect_ip = "10.0.0.7"
+    assert hub.api_url == "http://10.0.0.7:18400/base/hub/api"
+
+
+@pytest.mark.parametrize("url", ["https://hub.test/hub/", "http+unix://%2Frun%2Fhub/hub/"])
+def test_the_hub_can_be_reached_by_any_url(url: str) -> None:
+    address = HubAddress(
+        base_url="/",
+        hub_prefix="/hub/",
+        url=url,
+        api_url=f"{url}api",
+        bind_url="http://127.0.0.1:8081/hub/",
+    )
+    hub = PluginHub.from_address(address)
+    assert (hub.url, hub.api_url, hub.port) == (url, f"{url}api", 8081)
 
 
 async def test_certificates_are_signed_for_the_servers_names(tmp_path: Path) -> None:
