@@ -6,8 +6,8 @@ from typing import Any
 
 from perijove.access.roles import scopes_of_roles
 from perijove.building.ground import Ground
+from perijove.compat import stored
 from perijove.compat.certificates import show_certificates
-from perijove.compat.orm.session import open_session
 from perijove.config.hub import JupyterHub
 from perijove.config.load import LoadedConfig
 from perijove.config.network import check_extra_routes, proxy_options
@@ -58,7 +58,7 @@ def _context(loaded: LoadedConfig, ground: Ground) -> HubContext:
         cookie_host_prefix_enabled=security.cookie_host_prefix_enabled,
         database=ground.database,
         # Some plug-ins ask the database while they are made.
-        db=DeferredSession(lambda: open_session(ground.database, ground.bus)),
+        db=DeferredSession(lambda: stored.open_session(ground.database, ground.bus)),
     )
     if ground.certificates is not None:
         _hand_out_certificates(ground.certificates, loaded.hub, context)

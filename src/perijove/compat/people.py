@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from perijove.compat.orm.people import Service as StoredService
-from perijove.compat.orm.people import User as StoredUser
+from perijove.compat import stored
 from perijove.domain.errors import StartFailed
 from perijove.domain.servers import Server
 from perijove.domain.users import User
@@ -149,7 +148,7 @@ class People(Mapping[Any, PluginUser]):
     def delete(self, key: Any) -> None:
         """Delete a user from the database. Raises KeyError."""
         user = self[key]
-        row = self.db.get(StoredUser, user.id)
+        row = self.db.get(stored.User, user.id)
         if row is not None:
             self.db.delete(row)
             self.db.commit()
@@ -177,20 +176,20 @@ def _reason_in(spawner: Any) -> BaseException | None:
     return reason
 
 
-class Services(Mapping[str, StoredService]):
+class Services(Mapping[str, "stored.Service"]):
     """The hub's services by name, as stored now: ``handler.services``."""
 
     def __init__(self, context: HubContext) -> None:
         self._db: Any = context.db
 
-    def __getitem__(self, name: str) -> StoredService:
-        found: StoredService | None = StoredService.find(self._db, name)
+    def __getitem__(self, name: str) -> "stored.Service":
+        found: stored.Service | None = stored.Service.find(self._db, name)
         if found is None:
             raise KeyError(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter([service.name for service in self._db.query(StoredService)])
+        return iter([service.name for service in self._db.query(stored.Service)])
 
     def __len__(self) -> int:
-        return int(self._db.query(StoredService).count())
+        return int(self._db.query(stored.Service).count())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import RequestHandler
 
 from perijove.access.grammar import parse_scopes
-from perijove.compat.orm.tokens import APIToken
+from perijove.compat import stored
 from perijove.compat.scopes import check_scope_filter, has_scope
 from perijove.web.call import Call
 from perijove.web.caller import token_in
@@ -56,4 +56,4 @@ class RightsMethods(RequestHandler):
     def get_token(self) -> Any:
         """What is stored of that token, or None."""
         secret = self.get_auth_token()
-        return APIToken.find(self.db, secret) if secret else None
+        return stored.APIToken.find(self.db, secret) if secret else None

@@ -12,8 +12,7 @@ from urllib.parse import quote
 
 from traitlets.config import Config
 
-from perijove.compat.orm.people import User as StoredUser
-from perijove.compat.orm.spawners import Spawner as StoredSpawner
+from perijove.compat import stored
 from perijove.compat.services import KEY, HandlerServices
 from perijove.domain import users as domain
 from perijove.domain.ports import HubAddress
@@ -86,7 +85,7 @@ class User(PluginUser):
         """The stored row."""
         if self._given_row is not None:
             return self._given_row
-        return self.db.get(StoredUser, self.id)
+        return self.db.get(stored.User, self.id)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in {"_context", "_given_row", "_given_db"}:
@@ -158,7 +157,9 @@ class User(PluginUser):
     ) -> Any:
         """The spawner of a server, which is made when missing."""
         if server_name not in self.orm_user.orm_spawners:
-            self.db.add(StoredSpawner(name=server_name, display_name=display_name, user_id=self.id))
+            self.db.add(
+                stored.Spawner(name=server_name, display_name=display_name, user_id=self.id)
+            )
             self.db.commit()
             self.db.refresh(self.orm_user, ["_orm_spawners"])
         return self.spawners[server_name]

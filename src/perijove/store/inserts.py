@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from perijove.store.prepared import Prepared
 
@@ -20,7 +20,10 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        # All in one message: its server is a network away.
+        # Imported here: a hub on SQLite never needs it.
+        from sqlalchemy.dialects import postgresql
+
+        # All in one message: the server is a network away.
         connection.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
         return
     statement = _insert(table, tuple(rows[0]))
