@@ -12,10 +12,10 @@ POLL_EVERY_S = 1.0
 """How often the plug-in is asked, while the server does not answer, whether it still lives."""
 
 FIRST_WAIT_S = 0.035
-WAIT_GROWTH = 1.3
-LONGEST_WAIT_S = 0.5
-"""A look is cheap (a connection that is refused), so there may be many: whoever waits for
-a server waits for the next look as well."""
+WAIT_GROWTH = 1.15
+LONGEST_WAIT_S = 1.0
+"""A look is cheap (a connection that is refused), and whoever waits for a server waits for
+the next look as well: so there are many, and a start gets longer by a tenth at most."""
 
 
 @dataclass(frozen=True, slots=True)
