@@ -38,8 +38,9 @@ SHORT_KINDS: Final[tuple[Kind, ...]] = ("user", "server", "service")
 LONGEST_SCOPE: Final = 1023
 """Characters of one scope; enough for the longest user and server name together."""
 
-CACHED_SETS: Final = 1024
-"""Sets of scopes that a cache remembers: some 10 kB each, and temporary users come and go."""
+CACHED_SETS: Final = 256
+"""Sets of scopes that a cache remembers: some 10 kB each, and temporary users come and go.
+What people who are busy may do is remembered by ``people.grants`` as well."""
 
 LARGEST_CACHED: Final = 512
 """Sets of more scopes than this are worked out anew each time, to bound the memory."""

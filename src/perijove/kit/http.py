@@ -18,7 +18,7 @@ from ipaddress import ip_address
 from typing import NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from perijove.kit.urls import unix_socket_of
 
@@ -47,11 +47,14 @@ class Http(Protocol):
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        only_head: bool = False,
         timeout_s: float,
     ) -> Answer:
         """The answer to one request. Paths are sent as they are written.
 
-        Raises OSError (TimeoutError included) when there is none, and ValueError for
+        ``only_head``: the answer's body, however long, is not waited for.
+
+        Raises OSError (TimeoutError included) when there is no answer, and ValueError for
         what cannot be sent.
         """
         ...
@@ -90,6 +93,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        only_head: bool = False,
         timeout_s: float,
     ) -> Answer:
         """As ``Http.ask``.
@@ -105,8 +109,9 @@ class HttpClient:
         async with asyncio.timeout(timeout_s):
             while (kept := self._take_idle(place)) is not None:
                 with suppress(_Gone):
-                    return await self._exchange(kept, place, head + (body or b""))
-            return await self._exchange(await self._connect(place), place, head + (body or b""))
+                    return await self._exchange(kept, place, head + (body or b""), only_head)
+            made = await self._connect(place)
+            return await self._exchange(made, place, head + (body or b""), only_head)
 
     def _take_idle(self, place: _Place) -> "_Connection | None":
         idle = self._idle.get(place, [])
@@ -136,10 +141,12 @@ class HttpClient:
             _, made = await loop.create_connection(make, place.host, place.port, ssl=context)
         return made
 
-    async def _exchange(self, connection: "_Connection", place: _Place, request: bytes) -> Answer:
+    async def _exchange(
+        self, connection: "_Connection", place: _Place, request: bytes, only_head: bool
+    ) -> Answer:
         self._busy.add(connection)
         try:
-            answer = await connection.ask(request)
+            answer = await connection.ask(request, only_head)
         except BaseException:
             connection.abort()
             raise
@@ -176,15 +183,17 @@ class _Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._asking: asyncio.Future[Answer] | None = None
+        self._only_head = False
         self._received = 0
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes, only_head: bool) -> Answer:
         """Send a request and wait for its answer. Raises OSError."""
         assert self._transport is not None
         self.stays = False
+        self._only_head = only_head
         self._received = self._status = 0
         self._asking = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -212,7 +221,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(ConnectionError(f"the answer is no HTTP: {error}"))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -247,6 +256,8 @@ class _Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._status = self._parser.get_status_code()
+        if self._only_head:
+            self._answer(stays=False)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -254,9 +265,12 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """All of it is there. After an interim answer (status 1xx) another one follows."""
+        self._answer(stays=not self.ended and self._parser.should_keep_alive())
+
+    def _answer(self, *, stays: bool) -> None:
         if self._status < 200 or self._asking is None or self._asking.done():
             return
-        self.stays = not self.ended and self._parser.should_keep_alive()
+        self.stays = stays
         self._asking.set_result(Answer(self._status, self._headers, b"".join(self._body)))
 
 

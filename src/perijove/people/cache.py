@@ -69,12 +69,20 @@ class Cache(Generic[V]):
         if generation != self.generation:
             return
         self._forget(key)
-        entry = _Entry(value, self._clock.monotonic() + self._ttl_s, tuple(tags))
+        now = self._clock.monotonic()
+        entry = _Entry(value, now + self._ttl_s, tuple(tags))
         self._entries[key] = entry
         for tag in entry.tags:
             self._tagged[tag].add(key)
-        while len(self._entries) > self._size:
-            self._forget(next(iter(self._entries)))
+        self._make_room(now)
+
+    def _make_room(self, now: float) -> None:
+        """Forget what was not used for longest, if it is too old, or if there is too much."""
+        while self._entries:
+            key, oldest = next(iter(self._entries.items()))
+            if oldest.until >= now and len(self._entries) <= self._size:
+                return
+            self._forget(key)
 
     def drop(self, tag: str) -> None:
         """Forget what carries this tag; ``*``: everything."""

@@ -35,6 +35,7 @@ class OptionedClient:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        only_head: bool = False,
         timeout_s: float,
     ) -> Answer:
         """As ``Http.ask``."""
@@ -52,7 +53,8 @@ class OptionedClient:
                 ) as response,
             ):
                 found = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, found, await response.read())
+                text = b"" if only_head else await response.read()
+                return Answer(response.status, found, text)
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 

@@ -36,7 +36,7 @@ class Prober:
     async def ask(self, url: str, timeout_s: float) -> Answer | None:
         """One GET; None when nobody answers or the server is not ready (5xx)."""
         try:
-            found = await self._http.ask("GET", url, timeout_s=timeout_s)
+            found = await self._http.ask("GET", url, only_head=True, timeout_s=timeout_s)
         except (OSError, ValueError):
             return None
         if found.status >= 500:

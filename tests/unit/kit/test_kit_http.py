@@ -179,9 +179,19 @@ async def test_every_way_to_end_an_answer_is_understood(
         b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20000,
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20000,
         b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     ],
-    ids=["short", "cut chunk", "cut head", "long body", "long head", "no HTTP", "two lengths"],
+    ids=[
+        "short",
+        "cut chunk",
+        "cut head",
+        "long body",
+        "long head",
+        "no HTTP",
+        "upgrade",
+        "two lengths",
+    ],
 )
 async def test_what_is_no_whole_answer_is_an_error(
     peer: Peer, client: HttpClient, said: bytes
@@ -189,6 +199,20 @@ async def test_what_is_no_whole_answer_is_an_error(
     peer.says = [said]
     with pytest.raises(ConnectionError):
         await client.ask("GET", peer.url, timeout_s=5)
+    await until(lambda: peer.writers[0].is_closing())
+    assert (await client.ask("GET", peer.url, timeout_s=5)).body == b"ok"
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 9_000], ids=["nothing follows", "much follows"])
+async def test_who_wants_only_the_head_waits_for_no_body(
+    peer: Peer, client: HttpClient, rest: bytes
+) -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\n"
+    peer.says = [
+        early + b"HTTP/1.1 404 Not Found\r\nContent-Length: 99999999\r\nX: y\r\n\r\n" + rest
+    ]
+    answer = await client.ask("GET", peer.url, only_head=True, timeout_s=5)
+    assert (answer.status, answer.headers["x"], answer.body) == (404, "y", b"")
     await until(lambda: peer.writers[0].is_closing())
     assert (await client.ask("GET", peer.url, timeout_s=5)).body == b"ok"
 

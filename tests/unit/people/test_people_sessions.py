@@ -151,6 +151,16 @@ async def test_fact_is_forgotten_after_its_time_and_not_trusted_without_a_bus(
     assert len(cache) == 0
 
 
+async def test_what_is_too_old_takes_no_room(house: House) -> None:
+    cache: Cache[int] = Cache(house.bus, house.clock, ttl_s=4)
+    for number in range(100):
+        cache.put(number, number, ["t"], cache.generation)
+    await house.clock.advance(4.1)
+    cache.put("new", 1, ["t"], cache.generation)
+    assert len(cache) == 1
+    assert cache._tagged == {"t": {"new"}}
+
+
 def test_cache_is_bounded_and_keeps_what_is_used(house: House) -> None:
     cache: Cache[int] = Cache(house.bus, house.clock, size=3)
     for number in range(3):
