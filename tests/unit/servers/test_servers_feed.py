@@ -96,6 +96,7 @@ async def test_a_follower_left_too_far_behind_gets_a_new_snapshot(hub: Replica) 
     assert isinstance(first, Snapshot)
     for user in ("a", "b", "c"):
         await started(hub, user)
+    await until("more changes than are kept", lambda: feed._last > 2)
     waiter = feed.follow(first.cursor, 10)
     pieces = [await next_piece(waiter)]
     while not isinstance(pieces[-1], Snapshot) or len(pieces[-1].servers) < 3:
