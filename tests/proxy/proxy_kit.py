@@ -100,7 +100,7 @@ class Client:
         """Status and bytes of the next head."""
         async with asyncio.timeout(LIMIT_S):
             head = await self.reader.readuntil(b"\r\n\r\n")
-        return int(head.split(b" ", 2)[1]), head
+        return int(head.split(None, 2)[1]), head
 
     async def answer(self, method: bytes = b"GET", interim: bool = False) -> Answer:
         """The next response; 1xx ones are skipped unless ``interim``."""

@@ -1,12 +1,13 @@
 """The fast readers against a slow, plain one, on heads and chunks that are nearly right."""
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from plain_reader import Wrong, plain_chunks, plain_request, plain_response
+from plain_reader import Wrong, fields_of, lines_of, plain_chunks, plain_request, plain_response
 
 from perijove.proxy.framing import BadChunks, Dechunker
-from perijove.proxy.head import read_request, read_response
+from perijove.proxy.head import NO_FIELDS, Fields, Request, read_request
 from perijove.proxy.refusals import BadUpstream, Refused
+from perijove.proxy.response import read_response
 
 CALM = settings(max_examples=400, deadline=None, derandomize=True)
 
@@ -130,12 +131,36 @@ def test_requests_are_read_as_a_plain_reader_reads_them(
         return
     assert expected is not None
     assert (found.method, found.target) == expected.first
-    assert (found.http11, found.length, found.chunked) == (
+    fields = found.fields
+    assert (fields.http11, fields.length, fields.chunked) == (
         expected.http11,
         expected.length,
         expected.chunked,
     )
-    assert (found.keep, found.host, found.end) == (expected.keep, expected.host, expected.end)
+    assert (fields.keep, fields.host, found.end) == (expected.keep, expected.host, expected.end)
+
+
+def request_or_status(data: bytes, known: Fields) -> Request | int | None:
+    """What becomes of a request's head after one with the ``known`` fields."""
+    try:
+        return read_request(data, known)
+    except Refused as refused:
+        return refused.status
+
+
+@CALM
+@given(FIRST, FIELDS, FIRST, FIELDS, st.sampled_from([b"", b"x", b"\r\n"]))
+def test_what_was_asked_before_does_not_change_how_a_request_is_read(
+    earlier_first: bytes, earlier: bytes, first: bytes, fields: bytes, after: bytes
+) -> None:
+    known = request_or_status(earlier_first + earlier + b"\r\n", NO_FIELDS)
+    data = first + fields + b"\r\n" + after
+    assume(isinstance(known, Request))
+    assert isinstance(known, Request)
+    expected = request_or_status(data, NO_FIELDS)
+    assert request_or_status(data, known.fields) == expected
+    if isinstance(expected, Request):
+        assert request_or_status(data, expected.fields) == expected
 
 
 @CALM
@@ -160,6 +185,23 @@ def test_responses_are_read_as_a_plain_reader_reads_them(
     assert (b"%d" % found.status, found.http11) == (expected.first[0], expected.http11)
     assert (found.length, found.chunked) == (expected.length, expected.chunked)
     assert (found.keep, found.end) == (expected.keep, expected.end)
+    if not expected.chunked:
+        assert found.as_is == (expected.http11 and not must_change(data))
+
+
+def must_change(data: bytes) -> bool:
+    """Whether a head has fields that a proxy must not pass on, or a length oddly spelt."""
+    for line in lines_of(data)[0][1:]:
+        [(name, value)] = fields_of([line])
+        if name in (b"upgrade", b"keep-alive") or name.startswith(b"proxy-"):
+            return True
+        if name == b"connection" and value.lower() != b"keep-alive":
+            return True
+        if name == b"content-length" and line.partition(b":")[2].removeprefix(b" ") != b"%d" % int(
+            value
+        ):
+            return True
+    return False
 
 
 CHUNKS = st.lists(

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from proxy_kit import Client, ScriptedServer, get, post, post_chunked, running_proxy
 
-from perijove.proxy.head import read_request, read_response
+from perijove.proxy.head import read_request
 from perijove.proxy.refusals import BadUpstream, Refused
+from perijove.proxy.response import read_response
 
 BODIES = st.one_of(
     st.binary(max_size=30), st.sampled_from([bytes(300), bytes(5000), bytes(70_000)])
@@ -104,7 +105,7 @@ def test_any_bytes_are_read_or_refused_but_never_break_the_reader(data: bytes) -
             head = data[: request.end]
             assert head.endswith(b"\r\n\r\n")
             assert head.replace(b"\r\n", b"").count(b"\n") == 0
-            assert not (request.chunked and request.length)
+            assert not (request.fields.chunked and request.fields.length)
             assert request.target.startswith(b"/")
     except Refused:
         pass

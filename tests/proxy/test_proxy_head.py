@@ -2,8 +2,9 @@
 
 import pytest
 
-from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request, read_response
+from perijove.proxy.head import IDEMPOTENT, Request, read_request
 from perijove.proxy.refusals import BadUpstream, Refused
+from perijove.proxy.response import Response, read_response
 
 
 def request(*fields: bytes, line: bytes = b"GET /a?b=1 HTTP/1.1", host: bool = True) -> bytes:
@@ -29,7 +30,7 @@ def respond(*fields: bytes, line: bytes = b"HTTP/1.1 200 OK") -> Response:
 def test_a_plain_request_may_go_out_as_it_came() -> None:
     found = read(b"Accept: */*", b"Connection: keep-alive", b"Cookie: a=b")
     assert found.as_is
-    assert found.keep
+    assert found.fields.keep
     assert (found.method, found.target, found.path) == (b"GET", b"/a?b=1", b"/a")
     assert found.end == len(request(b"Accept: */*", b"Connection: keep-alive", b"Cookie: a=b"))
 
@@ -56,23 +57,23 @@ def test_fields_for_one_hop_have_the_head_rebuilt(field: bytes) -> None:
 def test_a_plain_close_needs_no_rebuilding_and_is_told() -> None:
     found = read(b"Connection: close")
     assert found.as_is
-    assert found.closes
-    assert not read(b"Connection: keep-alive").closes
+    assert found.fields.closes
+    assert not read(b"Connection: keep-alive").fields.closes
 
 
 def test_the_connection_is_kept_as_the_version_says() -> None:
-    assert read().keep
-    assert not read(b"Connection: close").keep
-    assert not read(b"Connection: close", b"Connection: keep-alive").keep
-    assert not read(line=b"GET / HTTP/1.0").keep
-    assert read(b"Connection: keep-alive", line=b"GET / HTTP/1.0").keep
+    assert read().fields.keep
+    assert not read(b"Connection: close").fields.keep
+    assert not read(b"Connection: close", b"Connection: keep-alive").fields.keep
+    assert not read(line=b"GET / HTTP/1.0").fields.keep
+    assert read(b"Connection: keep-alive", line=b"GET / HTTP/1.0").fields.keep
 
 
 def test_bodies_are_announced_by_length_or_coding() -> None:
-    assert read(b"Content-Length: 12").length == 12
-    assert read(b"Transfer-Encoding: Chunked").chunked
-    assert not read().has_body
-    assert not read(b"Content-Length: 0").has_body
+    assert read(b"Content-Length: 12").fields.length == 12
+    assert read(b"Transfer-Encoding: Chunked").fields.chunked
+    assert not read().fields.has_body
+    assert not read(b"Content-Length: 0").fields.has_body
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_bare_line_feeds_are_refused_at_once() -> None:
 def test_a_host_is_needed_and_must_be_one() -> None:
     with pytest.raises(Refused):
         read(host=False)
-    assert read(line=b"GET / HTTP/1.0", host=False).host is None
+    assert read(line=b"GET / HTTP/1.0", host=False).fields.host is None
     for bad in (b"a/b", b"a b", b"a,b", b"a@b", b"a\\b", b"a:port", b"[::1", b"a?b", b"a#b"):
         with pytest.raises(Refused):
             read(b"Host: " + bad, host=False)
@@ -164,7 +165,7 @@ def test_a_host_is_needed_and_must_be_one() -> None:
         b"xn--bcher-kva.test",
         b"",
     ):
-        assert read(b"Host: " + good, host=False).host == good.lower()
+        assert read(b"Host: " + good, host=False).fields.host == good.lower()
 
 
 def test_absolute_targets_become_paths() -> None:
@@ -194,7 +195,7 @@ def test_absolute_targets_become_paths() -> None:
 def test_only_clear_wishes_for_an_upgrade_are_passed_on(
     fields: list[bytes], protocol: bytes | None
 ) -> None:
-    assert read(*fields).upgrade == protocol
+    assert read(*fields).fields.upgrade == protocol
 
 
 def test_methods_that_may_be_repeated_are_known() -> None:

@@ -136,20 +136,24 @@ def test_a_slow_server_stops_the_upload() -> None:
     assert play.at_client.reading
 
 
-def test_only_requests_that_may_be_repeated_use_a_connection_that_rested_long() -> None:
+def test_a_request_that_cannot_be_repeated_does_not_risk_a_connection_that_rested_long() -> None:
     play = Play()
-    now = play.plane.now + 3.0
-    assert borrow(play.target, now, may_retry=False) is None
+    assert borrow(play.target, play.plane.now + 3.0) is None
     assert play.target.pool == play.servers
-    assert borrow(play.target, now, may_retry=True) is play.servers[0]
-    play.target.pool.append(play.servers[0])
-    assert borrow(play.target, play.plane.now + 1.0, may_retry=False) is play.servers[0]
+    assert borrow(play.target, play.plane.now + 1.0) is play.servers[0]
 
 
-def test_connections_that_are_closing_are_not_used() -> None:
+def test_a_request_that_can_be_repeated_uses_any_connection() -> None:
+    play = Play()
+    play.plane.now += 3.0
+    play.client.data_received(GET)
+    assert play.at_server().written.startswith(b"GET /t/ ")
+
+
+def test_a_request_that_cannot_be_repeated_uses_no_connection_that_is_closing() -> None:
     play = Play(pooled=2)
     play.at_server(1).close()
-    assert borrow(play.target, play.plane.now, may_retry=True) is play.servers[0]
+    assert borrow(play.target, play.plane.now) is play.servers[0]
     assert not play.target.pool
 
 

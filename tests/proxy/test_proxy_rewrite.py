@@ -3,8 +3,9 @@
 from typing import Any
 
 from perijove.proxy.forwarded import Forwarding, Networks
-from perijove.proxy.head import read_request, read_response
-from perijove.proxy.rewrite import Rules, location_of, request_head, response_head
+from perijove.proxy.head import read_request
+from perijove.proxy.response import read_response
+from perijove.proxy.rewrite import Rules, kept_fields, location_of, request_head, response_head
 from perijove.proxy.table import Route
 from perijove.proxy.targets import parse_target
 
@@ -28,7 +29,9 @@ def sent(
     assert request is not None
     route = Route(key, parse_target(target), {}, 0.0, by_host=rules.get("by_host", False))
     forwarding = Forwarding(ip, secure, Networks(trusted))
-    return request_head(head, request, route, forwarding, Rules(**rules))
+    wanted = Rules(**rules)
+    kept = kept_fields(request.fields, forwarding, wanted)
+    return request_head(head, request, route, forwarding, wanted, kept)
 
 
 PLAIN = b"GET /t/a?b HTTP/1.1\r\nHost: x\r\nhEaDeR:  kept as it is \r\n"

@@ -1,9 +1,12 @@
 """Where paths lead: the longest prefix by segment, read in one way only."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perijove.proxy.paths import SIMPLE
 from perijove.proxy.refusals import Refused
 from perijove.proxy.table import Route, Table, clean_key
 from perijove.proxy.targets import parse_target
@@ -20,6 +23,8 @@ def table_of(*keys: str, by_host: bool = False) -> Table:
 def found(table: Table, path: bytes, host: bytes | None = None) -> str | None:
     """The key of the route that a path leads to."""
     route = table.find(path, host)
+    if re.fullmatch(SIMPLE, path):
+        assert table.find(path, host, simple=True) is route
     return route.key if route else None
 
 

@@ -46,7 +46,7 @@ class AnsweringLine(ClientLine):
             took_s = monotonic() - self._began if request is not NO_REQUEST else 0.0
             plane.access.add(
                 Entry(
-                    time(), self._forwarding.ip, request.method, request.host, request.path,
+                    time(), self._forwarding.ip, request.method, request.fields.host, request.path,
                     status, size, took_s, route.key if route is not None else None,
                 )
             )  # fmt: skip

@@ -15,7 +15,7 @@ from perijove.proxy.answers import AnsweringLine
 from perijove.proxy.boundary import is_bare, own_prefix
 from perijove.proxy.forward import borrow, connect
 from perijove.proxy.framing import BadChunks, Chunks, TooLong
-from perijove.proxy.head import IDEMPOTENT, Request, Response, read_request
+from perijove.proxy.head import IDEMPOTENT, NO_FIELDS, Fields, Request, read_request
 from perijove.proxy.limits import MAX_HEAD_BYTES, PIPELINE_BYTES
 from perijove.proxy.line import (
     CHUNKED,
@@ -31,6 +31,7 @@ from perijove.proxy.line import (
 )
 from perijove.proxy.plane import Plane, loggable
 from perijove.proxy.refusals import Refused
+from perijove.proxy.response import Response
 from perijove.proxy.table import Route
 
 log = logging.getLogger("perijove.proxy")
@@ -41,11 +42,16 @@ _HEALTH = b"/_chp_healthz"
 class ClientConnection(AnsweringLine):
     """One connection on the public port."""
 
-    __slots__ = ("_chunks", "_left", "_outgoing", "_pending", "_retried", "_serving")
+    __slots__ = (
+        "_chunks", "_fields", "_kept", "_left", "_may_pass", "_outgoing", "_pending", "_serving",
+        "takes_as_is",
+    )  # fmt: skip
 
     def __init__(self, plane: Plane, secure: bool, ip: bytes | None = None) -> None:
         super().__init__(plane, secure, ip)
-        self._serving = self._retried = False
+        self._serving = self._may_pass = self.takes_as_is = False
+        self._fields: Fields = NO_FIELDS
+        self._kept: bytes | None = None
         self._outgoing = b""
         self._pending: list[bytes] | None = None
         self._chunks: Chunks | None = None
@@ -57,15 +63,8 @@ class ClientConnection(AnsweringLine):
         self._touched = self._plane.now
         state = self._state
         if state == HEAD:
-            if self._buffer:
-                seen = len(self._buffer)
-                data = self._buffer + data
-                # a dripped head: look for its end among the new bytes only
-                if data.find(b"\r\n\r\n", max(0, seen - 3)) < 0 and len(data) <= MAX_HEAD_BYTES:
-                    self._buffer = data
-                    return
-                self._buffer = b""
-            self._serve(data)
+            if not self._buffer or (data := self._joined(data)):
+                self._serve(data)
         elif state == LENGTH:
             left = self._left
             if len(data) > left:
@@ -80,6 +79,16 @@ class ClientConnection(AnsweringLine):
             if len(self._buffer) > PIPELINE_BYTES:
                 self._hold(HOLD_PIPELINE)
 
+    def _joined(self, data: bytes) -> bytes:
+        """A dripped head with its new bytes, among which alone its end is looked for."""
+        seen = len(self._buffer)
+        data = self._buffer + data
+        if data.find(b"\r\n\r\n", max(0, seen - 3)) < 0 and len(data) <= MAX_HEAD_BYTES:
+            self._buffer = data
+            return b""
+        self._buffer = b""
+        return data
+
     def _serve(self, data: bytes) -> None:
         """Take one request after the other off ``data``, until one must be waited for."""
         self._serving = True
@@ -92,7 +101,7 @@ class ClientConnection(AnsweringLine):
                     return
                 if data[0] == 13 and data[:2] == b"\r\n":  # RFC 9112 section 2.2 allows one
                     data = data[2:]
-                request = read_request(data) if data else None
+                request = read_request(data, self._fields) if data else None
                 if request is None:
                     self._await_rest(data)
                     return
@@ -122,54 +131,73 @@ class ClientConnection(AnsweringLine):
         if self._eof:
             self._close()
 
+    def _learn(self, fields: Fields) -> None:
+        """Work out what holds for all requests with these fields."""
+        rules = self._plane.rules
+        self._fields = fields
+        self._kept = rewrite.kept_fields(fields, self._forwarding, rules)
+        self._may_pass = fields.http11 and rules.keeps_location
+        self.http11 = fields.http11
+        self.upgrade = fields.upgrade
+
     def _begin(self, request: Request, head: bytes) -> None:
         """Decide where a request goes, and send it there. Raises Refused."""
         plane = self._plane
+        fields = request.fields
         self._request = request
+        self._route = None
+        self._partial = False
         if plane.access is not None:
             self._began = monotonic()
-        self._partial = self._responding = self._retried = False
-        self.http11 = request.http11
-        self.keep = request.keep and not plane.ending
-        self.is_head = request.method == b"HEAD"
-        self.upgrade = request.upgrade
-        self._route = None
-        if request.has_body:
-            self.sent_all = False
-            most = plane.limits.body_bytes
-            if 0 < most < request.length:
-                raise Refused(413, "The request's body is too large.")
-            self._chunks = Chunks(most) if request.chunked else None
-            self._left = request.length
-            self._state = CHUNKED if request.chunked else LENGTH
-            self.deadline = plane.now + plane.body_watch_s
+        if fields is not self._fields:
+            self._learn(fields)
+        self.keep = fields.keep and not plane.ending
+        self.is_head = is_head = request.method == b"HEAD"
+        if fields.has_body:
+            self._expect_body(fields)
         else:
             self.sent_all = True
             self._state = WAIT
             self.deadline = plane.now + plane.wait_watch_s
-        if request.upgrade:
+        if fields.upgrade:
             plane.metrics.requests_ws += 1
         else:
             plane.metrics.requests_web += 1
-        path = request.path
-        if path == _HEALTH:
+        if request.path == _HEALTH:
             self._answer(200, b'{"status":"OK"}', "application/json")
             return
-        route = self._route = plane.find(path, request.host)
+        route = self._route = plane.find(request.path, fields.host, request.simple)
         if route is None:
             self.fail(404)
             return
         if plane.debug:
-            log.debug("%s %s to %s", request.method.decode(), loggable(path), route.target.url)
-        head = rewrite.request_head(head, request, route, self._forwarding, plane.rules)
+            log.debug(
+                "%s %s to %s", request.method.decode(), loggable(request.path), route.target.url
+            )
+        self.takes_as_is = self._may_pass and not is_head and not is_bare(request.path, route.bound)
+        head = rewrite.request_head(head, request, route, self._forwarding, plane.rules, self._kept)
         may_retry = self.sent_all and request.method in IDEMPOTENT
-        server = borrow(route.target, plane.now, may_retry)
+        pool = route.target.pool
+        # what can be sent again may be risked on any connection
+        server = (pool.pop() if pool else None) if may_retry else borrow(route.target, plane.now)
         if server is None:
             self._connect(route, head)
             return
         self._outgoing = head if may_retry else b""
         self._server = server
         server.send(self, head)
+
+    def _expect_body(self, fields: Fields) -> None:
+        """A body follows. Raises Refused when it is said to be too large."""
+        plane = self._plane
+        self.sent_all = False
+        most = plane.limits.body_bytes
+        if 0 < most < fields.length:
+            raise Refused(413, "The request's body is too large.")
+        self._chunks = Chunks(most) if fields.chunked else None
+        self._left = fields.length
+        self._state = CHUNKED if fields.chunked else LENGTH
+        self.deadline = plane.now + plane.body_watch_s
 
     def _connect(self, route: Route, head: bytes) -> None:
         self._outgoing = head
@@ -232,14 +260,13 @@ class ClientConnection(AnsweringLine):
     # -- what the server's connection tells (forward.Downstream) --------------
     def response_head(self, head: bytes, response: Response) -> bytes | None:
         """The head to send, or None where it may go as it came."""
-        self._responding = True
         rules = self._plane.rules
         status = response.status
         request, route = self._request, self._route
         assert route is not None
         bare = is_bare(request.path, route.bound)
-        plain = response.as_is and self.keep and self.http11 and rules.keeps_location
-        if plain and status != 204 and status != 304 and not bare:
+        as_is = response.as_is and self.keep and self._may_pass and not bare
+        if as_is and status not in (204, 304):
             return None
         prefix = self._own_prefix()
         location = None
@@ -284,8 +311,7 @@ class ClientConnection(AnsweringLine):
     def server_failed(self, reason: str, may_retry: bool) -> None:
         """Ask again over a new connection if that is safe, else answer 503."""
         self._server = None
-        if may_retry and not self._retried and self._outgoing and self._route is not None:
-            self._retried = True
+        if may_retry and self._outgoing and self._route is not None:
             self._connect(self._route, self._outgoing)
             return
         route = self._route

@@ -5,9 +5,9 @@ import ssl
 from typing import NamedTuple
 
 from perijove.proxy.framing import BadChunks, Dechunker
-from perijove.proxy.head import read_response
 from perijove.proxy.limits import MAX_HEAD_BYTES
 from perijove.proxy.refusals import BadUpstream
+from perijove.proxy.response import read_response
 from perijove.proxy.targets import Target
 
 

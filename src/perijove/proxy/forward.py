@@ -16,10 +16,10 @@ from math import inf
 from typing import Protocol, cast
 
 from perijove.proxy.framing import BadChunks, Chunks, Dechunker
-from perijove.proxy.head import Response, read_response
-from perijove.proxy.limits import MAX_HEAD_BYTES, WRITE_BUFFER_BYTES
+from perijove.proxy.limits import MAX_HEAD_BYTES, MAX_INTERIM, WRITE_BUFFER_BYTES
 from perijove.proxy.plane import Plane
 from perijove.proxy.refusals import BadUpstream
+from perijove.proxy.response import Response, read_response
 from perijove.proxy.targets import Target
 
 IDLE, HEAD, LENGTH, CHUNKED, UNTIL_EOF, GONE = range(6)
@@ -39,6 +39,8 @@ class Downstream(Protocol):
     is_head: bool
     keep: bool
     sent_all: bool
+    takes_as_is: bool
+    """Whether a whole answer may go on as it came, if ``keep`` holds."""
     write_paused: bool
     upgrade: bytes | None
 
@@ -125,7 +127,7 @@ class Upstream(asyncio.Protocol):
             else:
                 self._passed += left
                 client.transport.write(data if size == left else data[:left])
-                self._finish(size == left)
+                self._finish(client, size == left)
         elif state == CHUNKED:
             self._relay_chunks(b"", data)
         else:
@@ -154,6 +156,11 @@ class Upstream(asyncio.Protocol):
             self.client.server_resumes()
 
     # -- an exchange ----------------------------------------------------------
+    @property
+    def answering(self) -> bool:
+        """Whether a response has begun and not ended."""
+        return self._state in (LENGTH, CHUNKED, UNTIL_EOF)
+
     def send(self, client: Downstream, data: bytes) -> None:
         """Begin an exchange: send the request's head and what there is of its body."""
         self.client = client
@@ -178,22 +185,36 @@ class Upstream(asyncio.Protocol):
                 self._buffer = data
                 return
             self._buffer = b""
+        interim = 0
         try:
-            while True:
+            while data:
                 response = read_response(data)
                 if response is None:
                     self._buffer = data
                     return
-                if response.status >= 200:
+                status, _, _, length, _, _, as_is, _, end = response
+                if (
+                    as_is and length == len(data) - end and client.takes_as_is and client.keep
+                    and client.sent_all and status != 204 and status != 304
+                ):  # fmt: skip
+                    # whole, and nothing to be changed, like most
+                    client.transport.write(data)
+                    self._keep = True
+                    self._status = status
+                    self._passed = length
+                    self._finish(client, True)
+                    return
+                if status >= 200:
                     self._answer(client, data, response)
                     return
-                if response.status == 101:
+                if status == 101:
                     self._switch(client, data, response)
                     return
-                client.interim(data[: response.end], response)
-                data = data[response.end :]
-                if not data:
-                    return
+                interim += 1
+                if interim > MAX_INTERIM:
+                    raise BadUpstream("the server sends no end of interim responses")
+                client.interim(data[:end], response)
+                data = data[end:]
         except BadUpstream as error:
             self.abort()
             client.server_failed(str(error), False)
@@ -235,7 +256,7 @@ class Upstream(asyncio.Protocol):
         else:
             self._passed = length
             client.transport.write(out if got == length else out[: len(out) - (got - length)])
-            self._finish(got == length)
+            self._finish(client, got == length)
 
     def _follow(self, body: bytes) -> int:
         """How much of ``body`` is chunked coding. Raises BadUpstream."""
@@ -268,7 +289,7 @@ class Upstream(asyncio.Protocol):
         if out:
             client.transport.write(out)
         if chunks.done:
-            self._finish(used == len(body))
+            self._finish(client, used == len(body))
 
     def _switch(self, client: Downstream, data: bytes, response: Response) -> None:
         if client.upgrade is None or response.upgrade != client.upgrade or not response.http11:
@@ -278,14 +299,12 @@ class Upstream(asyncio.Protocol):
         end = response.end
         client.switch(self.transport, data[:end], response, data[end:], self.write_paused)
 
-    def _finish(self, clean: bool) -> None:
+    def _finish(self, client: Downstream, clean: bool) -> None:
         """The response is complete; ``clean`` if not a byte more has come."""
-        client = self.client
-        assert client is not None
         self._chunks = None
-        pool = self.target.pool
+        target = self.target
         may_rest = clean and self._keep and client.sent_all and not self.write_paused
-        if may_rest and not self.target.closed and len(pool) < self._plane.limits.pool_size:
+        if may_rest and not target.closed and len(target.pool) < self._plane.limits.pool_size:
             # wait in the pool for the next exchange
             if client.write_paused:
                 self.transport.resume_reading()
@@ -293,7 +312,7 @@ class Upstream(asyncio.Protocol):
             self._state = IDLE
             self.reused = True
             self.idle_since = self.touched
-            pool.append(self)
+            target.pool.append(self)
         else:
             self.abort()
         client.response_done(self._status, self._passed)
@@ -323,14 +342,14 @@ class Upstream(asyncio.Protocol):
             client.cut_off(str(error or "the server closed the connection too early"))
 
 
-def borrow(target: Target, now: float, may_retry: bool) -> Upstream | None:
-    """An idle connection to the target, if there is one that this request may use."""
+def borrow(target: Target, now: float) -> Upstream | None:
+    """An idle connection to the target that will hardly end before it is used."""
     pool = target.pool
     while pool:
         upstream = pool.pop()
         if upstream.transport.is_closing():
             continue
-        if not may_retry and now - upstream.idle_since > _FRESH_S:
+        if now - upstream.idle_since > _FRESH_S:
             pool.append(upstream)
             return None
         return upstream

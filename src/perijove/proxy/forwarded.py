@@ -5,9 +5,10 @@ an operator trusts to be proxies. Of all others they are dropped, together with
 their older relatives, and only what this proxy has seen itself goes on.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from perijove.proxy.head import Request
+from perijove.proxy.head import Fields
 
 NAMES = frozenset((
     b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"x-forwarded-host",
@@ -16,7 +17,20 @@ NAMES = frozenset((
 """Fields that we write; those of a trusted proxy are added to."""
 
 CLAIMS = NAMES | frozenset((b"x-real-ip", b"x-scheme"))
-"""Fields by which a client could pretend to be another."""
+"""Fields by which a client could pretend to be another, as could any ``X-Forwarded-`` one."""
+
+
+def is_pretence(name: bytes, believed: bool) -> bool:
+    """Whether a field (lower-case name) claims what its sender is not ``believed``.
+
+    Spelt with an underscore it never is: CGI and WSGI cannot tell the two spellings
+    apart, and a proxy that sets the one lets the other pass.
+    """
+    plain = name.replace(b"_", b"-")
+    if plain in CLAIMS or plain.startswith(b"x-forwarded-"):
+        return not believed or plain != name
+    return False
+
 
 _WORDS = {"all": ("0.0.0.0/0", "::/0"), "none": ()}
 _PRIVATE = (
@@ -52,14 +66,13 @@ class Networks:
 
 
 class Forwarding:
-    """The fields for one client connection, remembered per Host."""
+    """The fields for one client connection."""
 
-    __slots__ = ("_believed", "_trusted", "blocks", "ip", "secure")
+    __slots__ = ("_believed", "_trusted", "ip", "secure")
 
     def __init__(self, ip: bytes, secure: bool, trusted: Networks) -> None:
         self.ip = ip
         self.secure = secure
-        self.blocks: dict[bytes | None, bytes] = {}
         self._trusted = trusted
         self._believed: bool | None = None
 
@@ -70,38 +83,45 @@ class Forwarding:
             self._believed = self.ip in self._trusted
         return self._believed
 
-    def block(self, request: Request) -> bytes:
-        """The lines for a request that brings none of its own, and the head's end."""
-        if len(self.blocks) > 3:
-            self.blocks.clear()
-        block = self.blocks[request.host] = b"".join(self.lines(request, {})) + b"\r\n"
-        return block
+    def block(self, host: bytes | None) -> bytes:
+        """The lines for a request that brings none of its own and wants no upgrade."""
+        return _block(self.ip, self.secure, host)
 
-    def lines(self, request: Request, given: dict[bytes, bytes]) -> list[bytes]:
+    def lines(self, fields: Fields, given: dict[bytes, bytes]) -> list[bytes]:
         """The field lines: our values added, after a comma, to those that were ``given``."""
-        secure = self.secure
-        if request.upgrade:
-            proto = b"wss" if secure else b"ws"
-        else:
-            proto = b"https" if secure else b"http"
-        mine = [
-            (b"X-Forwarded-For", self.ip),
-            (b"X-Forwarded-Port", _port_of(request.host or b"", secure)),
-            (b"X-Forwarded-Proto", proto),
-        ]
-        if b"forwarded" in given or not given.keys() & CLAIMS:
-            # never beside fields of a proxy that does not write it: readers prefer this one
-            mine.append((b"Forwarded", _forwarded(self.ip, request.host, secure)))
-        lines = []
-        for name, value in mine:
-            before = given.get(name.lower())
-            lines.append(b"%s: %s\r\n" % (name, b"%s,%s" % (before, value) if before else value))
-        host = given.get(b"x-forwarded-host")
-        if host is None and not request.upgrade:
-            host = request.host
-        if host:
-            lines.append(b"X-Forwarded-Host: %s\r\n" % host)
-        return lines
+        return _lines(self.ip, self.secure, fields.host, fields.upgrade is not None, given)
+
+
+@lru_cache(maxsize=1024)
+def _block(ip: bytes, secure: bool, host: bytes | None) -> bytes:
+    return b"".join(_lines(ip, secure, host, False, {}))
+
+
+def _lines(
+    ip: bytes, secure: bool, host: bytes | None, upgrade: bool, given: dict[bytes, bytes]
+) -> list[bytes]:
+    if upgrade:
+        proto = b"wss" if secure else b"ws"
+    else:
+        proto = b"https" if secure else b"http"
+    mine = [
+        (b"X-Forwarded-For", ip),
+        (b"X-Forwarded-Port", _port_of(host or b"", secure)),
+        (b"X-Forwarded-Proto", proto),
+    ]
+    if b"forwarded" in given or not given.keys() & CLAIMS:
+        # never beside fields of a proxy that does not write it: readers prefer this one
+        mine.append((b"Forwarded", _forwarded(ip, host, secure)))
+    lines = []
+    for name, value in mine:
+        before = given.get(name.lower())
+        lines.append(b"%s: %s\r\n" % (name, b"%s,%s" % (before, value) if before else value))
+    named = given.get(b"x-forwarded-host")
+    if named is None and not upgrade:
+        named = host
+    if named:
+        lines.append(b"X-Forwarded-Host: %s\r\n" % named)
+    return lines
 
 
 def _forwarded(ip: bytes, host: bytes | None, secure: bool) -> bytes:

@@ -1,9 +1,11 @@
-"""Message heads: strict reading of requests and responses. Pure: bytes in, values out.
+"""Request heads: strict reading, and the grammar of all heads. Pure: bytes in, values out.
 
-One anchored pattern checks a whole head; its possessive quantifiers (``++``,
-``*+``) never backtrack, so a hostile head costs one pass. A second pattern
-picks the few fields that matter to a proxy out of the lower-cased head; its
-literal first byte lets the engine skip through the rest.
+One anchored pattern checks the request line and another the fields below it;
+their possessive quantifiers (``++``, ``*+``) never backtrack, so a hostile head
+costs one pass. A third pattern picks the few fields that matter to a proxy out
+of the lower-cased head; its literal first byte lets the engine skip through the
+rest. A client mostly sends the same fields with every request, and those that
+are the same, byte for byte, as the last ones are not read again.
 
 What two readers could understand differently is refused (request smuggling):
 bare CR or LF, NUL, folded lines, blanks before the colon, repeated or signed
@@ -17,28 +19,28 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from perijove.proxy.limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
-from perijove.proxy.refusals import BadUpstream, Refused
+from perijove.proxy.paths import SIMPLE
+from perijove.proxy.refusals import Refused
 
 TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
-_FIELDS = rb"(?:[" + TOKEN + rb"]++:[\t -~\x80-\xff]*+\r\n)*+\r\n"
-_REQUEST = re.compile(
-    rb"([" + TOKEN + rb"]++) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" + _FIELDS
-).match
-_RESPONSE = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS
-).match
-_REQUEST_FIELDS = re.compile(
+"""The characters of a token (RFC 9110 section 5.6.2), for use in a pattern's set."""
+
+FIELDS = rb"(?:[" + TOKEN + rb"]++:[\t -~\x80-\xff]*+\r\n)*+\r\n"
+"""Field lines and the empty line that ends a head."""
+
+_VISIBLE = rb"[!-~\x80-\xff]"
+_LINE = re.compile(
+    rb"([" + TOKEN + rb"]++) (?:((" + SIMPLE + rb")(?:\?" + _VISIBLE + rb"*+)?)|(" + _VISIBLE
+    + rb"++)) HTTP/1\.(?=[01]\r\n)"
+).match  # fmt: skip
+_BLOCK = re.compile(rb"([01])\r\n" + FIELDS).match
+_SPECIAL_FIELDS = re.compile(
     rb"\n(con(?:nection|tent-length)|t(?:ransfer-encoding|e|railer)|upgrade|expect|host"
-    rb"|x-(?:forwarded-(?:for|proto|port|host)|real-ip|scheme)|forwarded|keep-alive"
+    rb"|x[-_](?:forwarded[-_][" + TOKEN + rb"]*|real[-_]ip|scheme)|forwarded|keep-alive"
     rb"|http2-settings|proxy(?:-[a-z0-9-]*)?):([^\r]*)"
 ).findall
-_RESPONSE_FIELDS = re.compile(
-    rb"\n(c(?:on(?:nection|tent-length)|lear-site-data)|transfer-encoding|upgrade|keep-alive"
-    rb"|proxy-[a-z0-9-]*|s(?:ervice-worker-allowed|trict-transport-security)|alt-svc|nel|report-to"
-    rb"|x-accel-redirect):([^\r]*)"
-).findall
 _OTHER_VERSION = re.compile(
-    rb"[" + TOKEN + rb"]++ [!-~\x80-\xff]++ HTTP/(?!1\.[01]\r)[0-9](?:\.[0-9])?\r\n"
+    rb"[" + TOKEN + rb"]++ " + _VISIBLE + rb"++ HTTP/(?!1\.[01]\r)[0-9](?:\.[0-9])?\r\n"
 ).match
 _HOST = re.compile(rb"(?:[a-z0-9._~!$&'()*+;=%-]*|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
@@ -55,102 +57,120 @@ _SMALL_HEAD_BYTES = 4 * MAX_HEADERS
 """Too short for any limit: a field takes at least four bytes."""
 
 
-class Request(NamedTuple):
-    """What a request head says to a proxy.
+class Fields(NamedTuple):
+    """What a request's fields say to a proxy.
 
-    ``target`` is always origin-form as it was sent, ``path`` the same without its
-    query; ``end`` is the head's length in bytes; ``length`` is 0 without a body of
-    known length; ``has_body`` tells whether bytes of a body follow;
-    ``upgrade`` names the wanted protocol; ``as_is`` tells that the head holds
-    nothing that concerns only this hop but a plain ``Connection: close`` or
-    ``keep-alive``; with ``closes`` it is the former, which must not go out.
+    ``block`` is their bytes, from the last digit of the HTTP version to the empty
+    line; ``host`` is in lower case; ``length`` is 0 without a body of known length;
+    ``bare`` tells that nothing is said about a body, ``has_body`` that bytes of one
+    follow; ``upgrade`` names the wanted protocol; ``as_is`` tells that nothing here
+    concerns only this hop but a plain ``Connection: close`` or ``keep-alive``; with
+    ``closes`` it is the former, which must not go out.
     """
 
-    method: bytes
-    target: bytes
-    path: bytes
+    block: bytes
     host: bytes | None
     http11: bool
     keep: bool
     length: int
     chunked: bool
+    bare: bool
     has_body: bool
     upgrade: bytes | None
     as_is: bool
     closes: bool
-    end: int
 
 
-NO_REQUEST = Request(
-    b"", b"/", b"/", None, True, True, 0, False, False, None, True, False, 0
-)  # fmt: skip
-"""What stands in for a request where none could be read."""
+class Request(NamedTuple):
+    """A request head.
 
-
-class Response(NamedTuple):
-    """What a response head says to a proxy; ``length`` is -1 where none is given.
-
-    ``as_is`` tells that it holds nothing that concerns only this hop, and nothing
-    that browsers would take for the whole origin (``boundary``).
+    ``target`` is always origin-form as it was sent, ``path`` the same without its
+    query; ``simple`` tells that the path can only be read in one way (``paths``);
+    ``as_is`` that the head may go on as it came; ``fields_at`` and ``end`` are
+    where its fields begin and where it ends, in bytes.
     """
 
-    status: int
-    http11: bool
-    keep: bool
-    length: int
-    chunked: bool
-    upgrade: bytes | None
+    method: bytes
+    target: bytes
+    path: bytes
+    simple: bool
+    fields: Fields
     as_is: bool
+    fields_at: int
     end: int
 
+
+NO_FIELDS = Fields(b"\0", None, True, True, 0, False, True, False, None, True, False)
+"""What stands in for a request's fields where there was none; its block equals no other."""
+
+NO_REQUEST = Request(b"", b"/", b"/", True, NO_FIELDS, True, 0, 0)
+"""What stands in for a request where none could be read."""
 
 # A NamedTuple's own constructor costs three times as much.
 _new_request: Callable[[Any, tuple[Any, ...]], Request] = cast(Any, tuple.__new__)
-_new_response: Callable[[Any, tuple[Any, ...]], Response] = cast(Any, tuple.__new__)
+_new_fields: Callable[[Any, tuple[Any, ...]], Fields] = cast(Any, tuple.__new__)
 
 
-def read_request(data: bytes) -> Request | None:
+def read_request(data: bytes, known: Fields = NO_FIELDS) -> Request | None:
     """The request whose head starts ``data``, or None while it is incomplete.
 
-    Raises Refused when it is no request that can be passed on safely.
+    ``known`` are the fields of the last request on this connection. Raises Refused
+    when it is no request that can be passed on safely.
     """
-    match = _REQUEST(data)
-    if match is None:
+    line = _LINE(data)
+    if line is None:
         _check_incomplete(data)
         return None
-    method, target, minor = match.groups()
-    end = match.end()
+    method, target, path, odd = line.groups()
+    fields_at = line.end()
+    fields = known if data.startswith(known.block, fields_at) else _read_fields(data, fields_at)
+    if fields is None:
+        _check_incomplete(data)
+        return None
+    end = fields_at + len(fields.block)
     if end > _SMALL_HEAD_BYTES:
-        _check_size(data, end, target)
-    http11 = minor == b"1"
-    length, chunked, host, options, upgrade, as_is = _read_fields(data[:end].lower(), http11)
+        _check_size(data, end, target or odd)
+    as_is = fields.as_is
+    if path is None:
+        target = odd
+        if target[:1] != b"/":
+            target, as_is = _origin_form(target, fields.host), False
+        path = target.partition(b"?")[0]
+    if fields.bare and method in _WANTS_LENGTH:
+        as_is = False
+    return _new_request(Request, (method, target, path, odd is None, fields, as_is, fields_at, end))
+
+
+def _read_fields(data: bytes, at: int) -> Fields | None:
+    """The fields from ``at`` on, or None where they are incomplete or malformed.
+
+    Raises Refused where they are well-formed and contradict each other.
+    """
+    match = _BLOCK(data, at)
+    if match is None:
+        return None
+    block = data[at : match.end()]
+    http11 = match[1] == b"1"
+    length, chunked, host, options, upgrade, as_is = _read_special(block.lower(), http11)
     if host is not None:
         if not _is_host(host):
             raise Refused(400, "The request's Host is not valid.")
     elif http11:
         raise Refused(400, "The request has no Host.")
-    if target[:1] != b"/":
-        target, as_is = _origin_form(target, host), False
-    if length < 0:
-        length = 0
-        if method in _WANTS_LENGTH and not chunked:
-            as_is = False
+    bare = length < 0 and not chunked
     has_body = chunked or length > 0
     keep, closes, protocol = http11, False, None
     if options:
         closes = b"close" in options
         keep = (http11 or b"keep-alive" in options) and not closes
         if upgrade and http11 and not has_body and b"upgrade" in options:
-            protocol = _wanted_protocol(data[:end])
-    query = target.find(b"?")
-    path = target if query < 0 else target[:query]
-    return _new_request(
-        Request,
-        (
-            method, target, path, host, http11, keep, length, chunked, has_body, protocol, as_is,
-            closes, end,
-        ),
-    )  # fmt: skip
+            protocol = _wanted_protocol(block)
+    if length < 0:
+        length = 0
+    return _new_fields(
+        Fields,
+        (block, host, http11, keep, length, chunked, bare, has_body, protocol, as_is, closes),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -158,17 +178,17 @@ def _is_host(host: bytes) -> bool:
     return _HOST(host) is not None
 
 
-def _read_fields(
-    head: bytes, http11: bool
+def _read_special(
+    block: bytes, http11: bool
 ) -> tuple[int, bool, bytes | None, list[bytes], bool, bool]:
     """Length (-1: none), chunking, Host, Connection options, Upgrade seen, fit to go as it is.
 
-    ``head`` is in lower case. Raises Refused.
+    ``block`` is in lower case. Raises Refused.
     """
     length, chunked, host, upgrade, as_is = -1, False, None, False, http11
     options: list[bytes] = []
-    for name, value in _REQUEST_FIELDS(head):
-        value = value.strip(b" \t")
+    for name, given in _SPECIAL_FIELDS(block):
+        value = given.strip(b" \t")
         if name == b"host":
             if host is not None:
                 raise Refused(400, "The request has more than one Host.")
@@ -178,17 +198,18 @@ def _read_fields(
                 options.append(value)
             else:
                 as_is = False
-                options += _list_of(value)
+                options += list_of(value)
         elif name == b"content-length":
             if length >= 0 or not value.isdigit() or len(value) > 18:
                 raise Refused(400, "The request's Content-Length is not one number.")
             length = int(value)
+            as_is = as_is and is_plain_length(given, length)
         elif name == b"transfer-encoding":
             if value != b"chunked":
                 raise Refused(501, "Only the transfer coding 'chunked' is understood.")
             if chunked or not http11:
                 raise Refused(400, "The request's Transfer-Encoding is not valid here.")
-            chunked = True
+            chunked, as_is = True, False
         elif name == b"expect":
             if value != b"100-continue":
                 raise Refused(417, "Only the expectation '100-continue' is understood.")
@@ -200,58 +221,9 @@ def _read_fields(
     return length, chunked, host, options, upgrade, as_is
 
 
-def read_response(data: bytes) -> Response | None:
-    """The response whose head starts ``data``, or None while it is incomplete.
-
-    Raises BadUpstream when it cannot be passed on safely.
-    """
-    match = _RESPONSE(data)
-    if match is None:
-        if b"\r\n\r\n" in data or len(data) > MAX_HEAD_BYTES:
-            raise BadUpstream("the response's header is not valid")
-        return None
-    end = match.end()
-    if end > MAX_HEAD_BYTES:
-        raise BadUpstream("the response's header is too large")
-    http11 = match[1] == b"1"
-    keep = as_is = http11
-    length, chunked, upgrade = -1, False, None
-    options: list[bytes] = []
-    for name, value in _RESPONSE_FIELDS(data[:end].lower()):
-        value = value.strip(b" \t")
-        if name == b"content-length":
-            if length >= 0 or not value.isdigit() or len(value) > 18:
-                raise BadUpstream("the response's Content-Length is not one number")
-            length = int(value)
-        elif name == b"connection":
-            if value == b"keep-alive":
-                options.append(value)
-            else:
-                as_is = False
-                options += _list_of(value)
-        elif name == b"transfer-encoding":
-            if value != b"chunked" or chunked or not http11:
-                raise BadUpstream("the response's Transfer-Encoding is not valid")
-            chunked = True
-        else:
-            as_is = False
-            if name == b"upgrade":
-                upgrade = value
-    if chunked and length >= 0:
-        raise BadUpstream("the response has both Content-Length and Transfer-Encoding")
-    if options:
-        keep = (http11 or b"keep-alive" in options) and b"close" not in options
-    if upgrade is not None and b"upgrade" not in options:
-        upgrade = None
-    return _new_response(
-        Response, (int(match[2]), http11, keep, length, chunked, upgrade, as_is, end)
-    )
-
-
 def _check_size(data: bytes, end: int, target: bytes) -> None:
     """Raise Refused when a complete head is larger than we take."""
-    too_many = end > 4 * MAX_HEADERS and data.count(b"\n", 0, end) > MAX_HEADERS + 2
-    if end > MAX_HEAD_BYTES or too_many:
+    if end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) > MAX_HEADERS + 2:
         raise Refused(431, "The request's header is too large.")
     if len(target) > MAX_TARGET_BYTES:
         raise Refused(414, "The request's target is too long.")
@@ -271,7 +243,16 @@ def _check_incomplete(data: bytes) -> None:
         raise Refused(400, "The request's lines must end with CR LF.")
 
 
-def _list_of(value: bytes) -> list[bytes]:
+def is_plain_length(given: bytes, length: int) -> bool:
+    """Whether a Content-Length is spelt as everybody spells it.
+
+    Tabs, trailing blanks and leading zeros are allowed, and are where readers differ.
+    """
+    return given == b" %d" % length or given == b"%d" % length
+
+
+def list_of(value: bytes) -> list[bytes]:
+    """The items of a comma-separated field value."""
     return [item.strip(b" \t") for item in value.split(b",")]
 
 
@@ -290,13 +271,13 @@ def _origin_form(target: bytes, host: bytes | None) -> bytes:
     return bytes(rest) if rest[:1] == b"/" else b"/" + bytes(rest)
 
 
-def _wanted_protocol(head: bytes) -> bytes | None:
+def _wanted_protocol(block: bytes) -> bytes | None:
     """The one protocol that Upgrade names, in lower case.
 
     Never HTTP/2 or TLS: behind such a switch a client could ask the server for
     anything, past the routing. A list of protocols is read as no wish at all.
     """
-    found = _UPGRADE.findall(head)
+    found = _UPGRADE.findall(block)
     if len(found) != 1 or b"," in found[0]:
         return None
     protocol: bytes = found[0].lower()

@@ -127,14 +127,14 @@ class OwnConnection(asyncio.Protocol):
         request = read_request(self._buffer) if self._buffer else None
         if request is None:
             return False
-        if request.length > MAX_CONTROL_BODY_BYTES:
+        if request.fields.length > MAX_CONTROL_BODY_BYTES:
             raise Refused(413, "The request's body is too large.")
         self._request = request
-        self._decoder = Dechunker() if request.chunked else None
+        self._decoder = Dechunker() if request.fields.chunked else None
         self._body = b""
         self._head = self._buffer[: request.end]
         self._buffer = self._buffer[request.end :]
-        if request.has_body and b"\r\nexpect:" in self._head.lower():
+        if request.fields.has_body and b"\r\nexpect:" in self._head.lower():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
 
@@ -143,7 +143,7 @@ class OwnConnection(asyncio.Protocol):
         assert self._request is not None
         decoder = self._decoder
         if decoder is None:
-            length = self._request.length
+            length = self._request.fields.length
             if len(self._buffer) < length:
                 return None
             body, self._buffer = self._buffer[:length], self._buffer[length:]
@@ -157,7 +157,7 @@ class OwnConnection(asyncio.Protocol):
 
     def _send(self, request: Request, reply: Reply) -> None:
         self.deadline = self._plane.now + self._plane.limits.head_s
-        keep = request.keep and not self._plane.ending
+        keep = request.fields.keep and not self._plane.ending
         self.transport.write(
             replies.reply(
                 reply.status,

@@ -17,6 +17,9 @@ MAX_CHUNK_LINE_BYTES = 4096
 MAX_TRAILER_BYTES = 16 * 1024
 """All trailer lines of one message."""
 
+MAX_INTERIM = 64
+"""Interim (1xx) responses in one piece of data."""
+
 MAX_CONTROL_BODY_BYTES = 1024 * 1024
 """The body of a request to the REST API."""
 

@@ -7,6 +7,7 @@ three ways for it to end: ``_close`` after what was written has gone out,
 
 import asyncio
 from abc import abstractmethod
+from functools import lru_cache
 from math import inf
 from typing import cast
 
@@ -33,8 +34,8 @@ class ClientLine(asyncio.Protocol):
 
     __slots__ = (
         "_buffer", "_eof", "_fetching", "_forwarding", "_held", "_ip", "_opening", "_partial",
-        "_plane", "_probes", "_responding", "_secure", "_server", "_state", "_touched", "deadline",
-        "http11", "keep", "sent_all", "transport", "write_paused",
+        "_plane", "_probes", "_secure", "_server", "_state", "_touched", "deadline", "http11",
+        "keep", "sent_all", "transport", "write_paused",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -49,7 +50,7 @@ class ClientLine(asyncio.Protocol):
         self._buffer = b""
         self._held = 0
         self._probes = 0
-        self._partial = self._eof = self._responding = False
+        self._partial = self._eof = False
         self._server: Upstream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._fetching: asyncio.Task[None] | None = None
@@ -127,6 +128,11 @@ class ClientLine(asyncio.Protocol):
         if self._held & HOLD_SLOW:
             self._release(HOLD_SLOW)
             self._next()
+
+    @property
+    def _responding(self) -> bool:
+        """Whether something of a server's answer has gone out, but not all of it."""
+        return self._server is not None and self._server.answering
 
     def server_pauses(self) -> None:
         """The server does not take the body as fast as it comes."""
@@ -253,6 +259,9 @@ class ClientLine(asyncio.Protocol):
 def client_ip(transport: asyncio.BaseTransport) -> bytes:
     """The client's address for ``X-Forwarded-For``; ``unknown`` on a Unix socket."""
     peer = transport.get_extra_info("peername")
-    if not isinstance(peer, tuple) or not peer:
-        return b"unknown"
-    return str(peer[0]).removeprefix("::ffff:").partition("%")[0].encode("ascii", "replace")
+    return _plain_ip(peer[0]) if peer and isinstance(peer, tuple) else b"unknown"
+
+
+@lru_cache(maxsize=1024)
+def _plain_ip(text: str) -> bytes:
+    return text.removeprefix("::ffff:").partition("%")[0].encode("ascii", "replace")

@@ -18,8 +18,8 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})").search
 _NOT_IN_PATHS = re.compile(rb"[#\x80-\xff]").search
 
 
-is_simple = re.compile(rb"(?:/(?![/.])[!\"$&-.0-\[\]-~]*+)*+").fullmatch
-"""Whether there is but one way to read a path: no escapes, ``\\``, ``#``, ``//`` or ``/.``."""
+SIMPLE = rb"(?:/(?![/.])[!\"$&-.0->@-\[\]-~]*+)++"
+"""A pattern for paths with one reading: no escapes, ``\\``, ``#``, ``//`` or ``/.``."""
 
 
 def careful(path: bytes) -> list[bytes]:

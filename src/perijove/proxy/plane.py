@@ -128,10 +128,10 @@ class Plane:
             if count > 0:
                 self._per_address[ip] = count
 
-    def _find_timed(self, path: bytes, host: bytes | None) -> Route | None:
+    def _find_timed(self, path: bytes, host: bytes | None, simple: bool) -> Route | None:
         started = perf_counter()
         try:
-            return self.table.find(path, host)
+            return self.table.find(path, host, simple)
         finally:
             self.metrics.find_target.add(perf_counter() - started)
 

@@ -1,7 +1,8 @@
 """The heads that go out: what is dropped, added and changed on the way. Pure.
 
-Most requests need only the ``X-Forwarded`` block behind their own bytes, most
-responses nothing at all. Everything else is rebuilt line by line: fields that
+Most requests need only the ``X-Forwarded`` block behind their own bytes, which is
+put there once for all that have the same fields; most responses need nothing at
+all. Everything else is rebuilt line by line: fields that
 concern one hop only are dropped (RFC 9110 section 7.6.1), those that the
 operator asked for are added.
 """
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from perijove.proxy import boundary
-from perijove.proxy.forwarded import CLAIMS, NAMES, Forwarding, Networks
-from perijove.proxy.head import Request, Response
+from perijove.proxy.forwarded import CLAIMS, NAMES, Forwarding, Networks, is_pretence
+from perijove.proxy.head import Fields, Request
+from perijove.proxy.response import Response
 from perijove.proxy.table import Route
 from perijove.proxy.targets import Target
 
@@ -24,6 +26,8 @@ _NEVER_BY_NAME = CLAIMS | frozenset((
     b"host", b"content-length", b"transfer-encoding", b"cookie", b"authorization", b"set-cookie",
 ))  # fmt: skip
 """Fields that a ``Connection`` field cannot have dropped, whatever it names."""
+
+_LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 _CONNECTION_FIELD = re.compile(rb"\n[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]:[^\r]*\r")
 
@@ -57,40 +61,53 @@ class Rules:
         object.__setattr__(self, "keeps_location", not (self.auto_rewrite or self.protocol_rewrite))
 
 
+def kept_fields(fields: Fields, forwarding: Forwarding, rules: Rules) -> bytes | None:
+    """What goes out behind the request line (without the version's last digit).
+
+    None where every such head has to be made anew.
+    """
+    if not (fields.as_is and rules.keeps_request):
+        return None
+    block = _CONNECTION_FIELD.sub(b"", fields.block) if fields.closes else fields.block
+    if not rules.x_forward:
+        return block
+    return b"%s%s\r\n" % (block[:-2], forwarding.block(fields.host))
+
+
 def request_head(
+    head: bytes, request: Request, route: Route, forwarding: Forwarding, rules: Rules,
+    kept: bytes | None,
+) -> bytes:  # fmt: skip
+    """The request head for the route's server; ``kept`` are its ``kept_fields``."""
+    if kept is not None and request.as_is and not route.target.base:
+        return head[: request.fields_at] + kept
+    return _made_anew(head, request, route, forwarding, rules)
+
+
+def _made_anew(
     head: bytes, request: Request, route: Route, forwarding: Forwarding, rules: Rules
 ) -> bytes:
-    """The request head for the route's server."""
     base = route.target.base if rules.prepend_path else b""
-    if request.as_is and rules.keeps_request and not base:
-        if request.closes:
-            head = _CONNECTION_FIELD.sub(b"", head)
-        if not rules.x_forward:
-            return head
-        return head[:-2] + (forwarding.blocks.get(request.host) or forwarding.block(request))
-    target = request.target
+    fields, target = request.fields, request.target
     if not rules.include_prefix:
         target = _without_prefix(target, route.depth)
     lines, given, names = _kept_fields(head, rules, forwarding.believed)
     first = b"%s %s%s HTTP/1.1\r\n" % (request.method, base, target)
     if b"host" not in names:
-        authority = request.host
+        authority = fields.host
         if authority is None or rules.change_origin:
             authority = route.target.authority
         lines.insert(0, b"Host: %s\r\n" % authority)
     if request.method in (b"DELETE", b"OPTIONS") and not names & _LENGTHS:
         lines.append(b"Content-Length: 0\r\n")
-    if request.http11 and request.has_body and b"expect" in given:
+    if fields.http11 and fields.has_body and b"expect" in given:
         lines.append(b"Expect: 100-continue\r\n")
-    if request.upgrade:
-        lines.append(b"Connection: Upgrade\r\nUpgrade: %s\r\n" % request.upgrade)
+    if fields.upgrade:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %s\r\n" % fields.upgrade)
     if rules.x_forward:
-        lines += forwarding.lines(request, given)
+        lines += forwarding.lines(fields, given)
     lines += [b"%s: %s\r\n" % pair for pair in rules.custom_headers]
     return b"%s%s\r\n" % (first, b"".join(lines))
-
-
-_LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
 def _kept_fields(
@@ -105,7 +122,7 @@ def _kept_fields(
     given: dict[bytes, bytes] = {}
     kept: set[bytes] = set()
     for name, line in fields:
-        if name in CLAIMS and not believed:
+        if is_pretence(name, believed):
             continue
         if name == b"expect" or (rules.x_forward and name in CLAIMS):
             value = line[len(name) + 1 :].strip(b" \t\r\n")
@@ -113,7 +130,7 @@ def _kept_fields(
             if name == b"expect" or name in NAMES:
                 continue
         if not (name in _HOP_BY_HOP or name in dropped or _is_proxy_field(name)):
-            lines.append(line)
+            lines.append(_plain_length(name, line) if name in _LENGTHS else line)
             kept.add(name)
     return lines, given, kept
 
@@ -129,7 +146,18 @@ def _named_by_connection(fields: list[tuple[bytes, bytes]]) -> set[bytes]:
     for name, line in fields:
         if name == b"connection":
             named |= {item.strip() for item in line[len(name) + 1 :].lower().split(b",")}
-    return named - _NEVER_BY_NAME
+    return {
+        name
+        for name in named
+        if name not in _NEVER_BY_NAME and not name.startswith(b"x-forwarded-")
+    }
+
+
+def _plain_length(name: bytes, line: bytes) -> bytes:
+    """How long the body is, spelt so that nobody can misread it."""
+    if name == b"content-length":
+        return b"Content-Length: %d\r\n" % int(line[len(name) + 1 :])
+    return b"Transfer-Encoding: chunked\r\n"
 
 
 def _is_proxy_field(name: bytes) -> bool:
@@ -165,8 +193,10 @@ def response_head(
     """
     changed = dechunk or drop_length or scope or location is not None
     if response.as_is and connection and not changed:
-        plain = _CONNECTION_FIELD.sub(b"", head[: response.end])
-        return b"%sConnection: %s\r\n\r\n" % (plain[:-2], connection)
+        plain = head[: response.end - 2]
+        if response.names:
+            plain = _CONNECTION_FIELD.sub(b"", plain)
+        return b"%sConnection: %s\r\n\r\n" % (plain, connection)
     fields = _split_fields(head[: response.end])
     dropped = _named_by_connection(fields)
     if dechunk:
@@ -184,6 +214,8 @@ def response_head(
         elif prefix and name == boundary.SCOPE:
             stated = boundary.narrowed(line[len(name) + 1 :].strip(b" \t\r\n"), prefix)
             line, scope = b"Service-Worker-Allowed: %s\r\n" % stated, b""
+        elif name in _LENGTHS:
+            line = _plain_length(name, line)
         lines.append(line)
     if scope:
         lines.append(b"Service-Worker-Allowed: %s\r\n" % scope)
@@ -225,4 +257,4 @@ def location_of(
     """The rewriting that this response's Location needs, where ``rules`` want any."""
     if response.status not in _REDIRECTS:
         return None
-    return Location(target, request.host, rules)
+    return Location(target, request.fields.host, rules)

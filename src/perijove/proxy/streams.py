@@ -14,9 +14,9 @@ from typing import Any, Protocol, cast
 from perijove.proxy.connection import ClientConnection
 from perijove.proxy.forwarded import Forwarding
 from perijove.proxy.framing import Dechunker
-from perijove.proxy.head import Response, read_response
 from perijove.proxy.limits import WRITE_BUFFER_BYTES
 from perijove.proxy.plane import Plane
+from perijove.proxy.response import Response, read_response
 
 Field = tuple[bytes, bytes]
 

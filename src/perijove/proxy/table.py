@@ -95,30 +95,31 @@ class Table:
             del parent.children[segment]
         return route
 
-    def find(self, path: bytes, host: bytes | None = None) -> Route | None:
+    def find(self, path: bytes, host: bytes | None = None, simple: bool = False) -> Route | None:
         """The route with the longest prefix of ``path`` (raw, without query).
 
-        ``host`` is the Host field in lower case, port included. Raises Refused
-        when the path could be taken for one route by us and another by a server.
+        ``host`` is the Host field in lower case, port included; ``simple`` tells
+        that the path is (``paths.SIMPLE``). Raises Refused when it could be taken
+        for one route by us and for another by a server.
         """
-        fallback = self._root.route
-        start = self._root
+        node = self._root
+        best = node.route
         if self.by_host:
-            start = start.children.get(_host_name(host or b""), _NOWHERE)
-        if not paths.is_simple(path):
-            return self._find_odd(start, path)
-        best, children = start.route or fallback, start.children
-        at = 1
+            node = node.children.get(_host_name(host or b""), _NOWHERE)
+            best = node.route or best
+        if not simple:
+            return self._find_odd(node, path)
+        children, at = node.children, 1
         while children:
             end = path.find(b"/", at)
-            node = children.get(path[at:end] if end >= 0 else path[at:])
-            if node is None:
-                break
-            best = node.route or best
+            found = children.get(path[at:] if end < 0 else path[at:end])
+            if found is None:
+                return best
+            if found.route is not None:
+                best = found.route
             if end < 0:
-                break
-            children = node.children
-            at = end + 1
+                return best
+            children, at = found.children, end + 1
         return best
 
     def _find_odd(self, start: "_Node", path: bytes) -> Route | None:
