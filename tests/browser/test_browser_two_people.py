@@ -12,6 +12,7 @@ from perijove.wire.requests import ShareRequest
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 REVOKED_WITHIN_S = 10
+SOCKET_CLOSED_WITHIN_S = 15
 SIGNED_OUT_WITHIN_S = 5
 
 ASK_STATUS = """async (base) => {
@@ -75,6 +76,77 @@ def test_sharing_by_link_works_and_ends_when_it_is_revoked(
     assert SECRET not in again.content()
     own = light_page(house, ada)
     assert own.evaluate(ASK_STATUS, house.server("ada")) == 200
+
+
+POLL = """(url) => {
+    window.statuses = [];
+    window.setInterval(async () => {
+        const proof = document.cookie.match(/_xsrf=([^;]+)/);
+        const headers = {"X-XSRFToken": proof ? proof[1] : ""};
+        try { window.statuses.push((await fetch(url, {headers})).status); }
+        catch { window.statuses.push(0); }
+    }, 200);
+}"""
+
+OPEN_SOCKET = """(url) => new Promise(done => {
+    const socket = new WebSocket(url);
+    socket.onopen = () => done("open");
+    socket.onclose = event => { window.closedWith = [event.code, event.reason]; done("closed"); };
+})"""
+
+LAB_TOKEN = "JSON.parse(document.getElementById('jupyter-config-data').textContent).token"
+
+
+def test_signing_out_in_one_tab_ends_all_while_they_go_on_asking(
+    house: House, ada: Person, browser: Browser
+) -> None:
+    server, hub, notes = house.server("ada"), f"{house.origin}/hub/", house.notes
+    expect(ada.open(notes).locator("h1")).to_have_text("Notes of ada")
+    lab = ada.open(f"{server}lab")
+    tabs = {
+        ada.open(f"{server}login?next=/user/ada/no-such-page"): f"{server}api/status",
+        ada.open(f"{hub}token"): f"{hub}api/user",
+        ada.open(notes): f"{notes}api/note",
+    }
+    for tab, url in tabs.items():
+        tab.evaluate(POLL, url)
+        tab.wait_for_function("() => window.statuses.includes(200)")
+    socket = f"{server}api/events/subscribe?token={lab.evaluate(LAB_TOKEN)}".replace(
+        "http", "ws", 1
+    )
+    listening = next(iter(tabs))
+    assert listening.evaluate(OPEN_SOCKET, socket) == "open"
+    copied = ada.context.cookies()
+
+    ada.sign_out()
+
+    for tab in tabs:
+        wait_for(
+            f"the end of what {tab.url} may ask",
+            lambda tab=tab: tab.evaluate("() => window.statuses.at(-1)") == 403,  # type: ignore[misc]
+            SIGNED_OUT_WITHIN_S,
+        )
+    thief = browser.new_context()
+    thief.add_cookies(copied)  # type: ignore[arg-type]
+    stolen = thief.new_page()
+    for url in tabs.values():
+        assert status_of(stolen, url) == 403 or "/hub/login" in stolen.url, url
+    thief.close()
+    wait_for(
+        "the end of the socket",
+        lambda: listening.evaluate("() => window.closedWith ?? null"),
+        SOCKET_CLOSED_WITHIN_S,
+    )
+    assert listening.evaluate("() => window.closedWith") == [
+        1008,
+        "signed out or no longer allowed",
+    ]
+    for tab in tabs:
+        tab.evaluate("() => { window.statuses = [] }")
+        tab.wait_for_function("() => window.statuses.length >= 3")
+        assert set(tab.evaluate("() => window.statuses")) == {403}
+    names = {cookie["name"] for cookie in ada.context.cookies()}
+    assert "jupyterhub-hub-login" not in names, names
 
 
 def test_signing_out_at_the_hub_ends_the_session_at_server_and_service(

@@ -282,6 +282,14 @@ class HubAuth(SingletonConfigurable):
             trusted = not xsrf.needs_proof(method, sent, self.base_url)
         return token if trusted or browser.xsrf_fault(handler, token) is None else ""
 
+    def _token_left_aside(self, handler: RequestHandler) -> str:
+        """The cookie's token where it does not count.
+
+        Perhaps because the sign-in has ended: then what is remembered of the token
+        must go, or a copy of the cookies would live on that for a while.
+        """
+        return "" if self.usable_cookie_token(handler) else self.cookie_token(handler)
+
     def candidates(self, handler: RequestHandler) -> Iterator[tuple[str, str]]:
         """Tokens to try in order, each with its source: ``url``, ``header`` or ``cookie``."""
         for token, in_url in self._explicit_tokens(handler):
@@ -306,6 +314,8 @@ class HubAuth(SingletonConfigurable):
                 self.accept(handler, model, token, source)
                 return model
         visit.resolved = True
+        if token := self._token_left_aside(handler):
+            await self.identify(token, browser.session_id(handler))
         return None
 
     def visitor_blocking(self, handler: RequestHandler) -> UserModel | None:
@@ -318,6 +328,8 @@ class HubAuth(SingletonConfigurable):
                 self.accept(handler, model, token, source)
                 return model
         visit.resolved = True
+        if token := self._token_left_aside(handler):
+            self.identify_blocking(token, browser.session_id(handler))
         return None
 
     def get_user(

@@ -133,6 +133,10 @@ class HubGate:
                 return Visitor(refused_name=str(model["name"]))
             proof, cookies = ("", ()) if by_token else self._proof_for(request, token)
             return Visitor(model, token, session, by_token, proof, cookies=cookies)
+        if fault:
+            # Perhaps because the sign-in has ended: then what was known of its token must go,
+            # or a copy of its cookies would live on that for a while.
+            yield WhoIs(login, session)
         return Visitor(fault=fault, cookies=() if fault else self._drop_dead_login(request))
 
     def _candidates(self, request: WebRequest, login: str) -> Iterator[tuple[str, bool]]:

@@ -218,6 +218,23 @@ def test_a_session_that_ended_at_the_hub_is_over_at_once_and_its_cookie_is_dropp
     assert "service-svc" not in browser.cookies()
 
 
+def test_copied_cookies_are_dead_as_soon_as_a_page_of_the_ended_session_asks_again(
+    browser: Browser, hub: FakeHub
+) -> None:
+    browser.sign_in("bob")
+    browser.follow(BASE)
+    copied = dict(browser.cookies())
+    script = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Accept": "*/*"}
+    proof = {"X-XSRFToken": copied["_xsrf"]}
+    assert browser.get(BASE, headers=script | proof).status_code == 200
+    hub.log_out(copied["jupyterhub-session-id"])
+    browser.client.cookies.delete("jupyterhub-session-id")
+    assert browser.get(BASE, headers=script | proof).status_code == 403
+    jar = "; ".join(f"{name}={value}" for name, value in copied.items())
+    browser.client.cookies.clear()
+    assert browser.get(BASE, headers=script | proof | {"Cookie": jar}).status_code == 403
+
+
 def test_a_revoked_token_is_refused_once_the_answer_is_too_old(serve: Serve, hub: FakeHub) -> None:
     lasting, brief = serve(), serve(cache_max_age_s=0.0)
     hub.add_token("t6", "frank", [SCOPE])

@@ -389,3 +389,22 @@ async def test_a_closed_socket_is_not_kept_in_memory(service: HubOAuth, hub: Fak
         while len(service.sockets):
             gc.collect()
             await asyncio.sleep(0.05)
+
+
+async def test_copied_cookies_are_dead_as_soon_as_a_page_of_the_ended_session_asks_again(
+    browser: Browser, hub: FakeHub
+) -> None:
+    def steal() -> list[int]:
+        browser.sign_in("bob")
+        browser.follow(BASE)
+        copied = dict(browser.cookies())
+        head = {"Sec-Fetch-Mode": "cors", "X-XSRFToken": copied["_xsrf"]}
+        seen = [browser.get(BASE, headers=head).status_code]
+        hub.log_out(copied["jupyterhub-session-id"])
+        browser.client.cookies.delete("jupyterhub-session-id")
+        seen.append(browser.get(BASE, headers=head).status_code)
+        jar = "; ".join(f"{name}={value}" for name, value in copied.items())
+        browser.client.cookies.clear()
+        return [*seen, browser.get(BASE, headers=head | {"Cookie": jar}).status_code]
+
+    assert await asyncio.to_thread(steal) == [200, 403, 403]

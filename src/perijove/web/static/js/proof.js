@@ -1,7 +1,8 @@
 /*
  * Links that may start a server carry the proof that a page of the hub has them; without
  * it the hub asks for another click. Added at the click, so that operators' own templates
- * need to know nothing of it, and taken away again, so that it is not copied with a link.
+ * need to know nothing of it, and taken away again, so that it is not copied with a link or
+ * from the address bar.
  */
 
 import { hubUrl, withXsrf } from "./hubapi.js";
@@ -19,8 +20,16 @@ function addProof(event) {
   window.setTimeout(() => link.setAttribute("href", plain));
 }
 
+function hideProof() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("_xsrf")) return;
+  address.searchParams.delete("_xsrf");
+  history.replaceState(history.state, "", address);
+}
+
 /** Watch for clicks with any button. */
 export function proveLinks() {
+  hideProof();
   document.addEventListener("click", addProof, { capture: true });
   document.addEventListener("auxclick", addProof, { capture: true });
 }
