@@ -8,10 +8,9 @@ A person new to the hub is shown to ``add_user`` afterwards, since that is the
 plug-in's code and may take its time; if it refuses, the account goes again.
 """
 
-import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,6 +20,7 @@ from perijove.domain.errors import InvalidInput, NotFound, PluginError
 from perijove.domain.events import Message, Topic
 from perijove.domain.ports import AuthenticatorPort, AuthModel
 from perijove.domain.users import User
+from perijove.kit import jsons
 from perijove.people.activity import Activity
 from perijove.people.auth_state import AuthStates
 from perijove.people.grants import MEMBERS, ROLES, Grants
@@ -132,8 +132,8 @@ class SignIn:
         if not self._authenticator.is_valid(model.name):
             raise InvalidInput(f"Invalid username: {shown([model.name])}")
         try:
-            json.dumps(model.user_info)
-        except (TypeError, ValueError) as error:
+            model = replace(model, user_info=jsons.packed(model.user_info))
+        except ValueError as error:
             raise PluginError(
                 self._authenticator.class_name, "authenticate", f"user_info is no JSON: {error}"
             ) from error

@@ -235,9 +235,15 @@ async def test_facts_about_a_deleted_account_do_not_bring_it_back(house: House) 
     assert await house.users.find("ada") is None
 
 
-async def test_profile_or_auth_state_that_is_no_json_is_the_plugins_fault(house: House) -> None:
+async def test_auth_state_that_is_no_json_is_the_plugins_fault(house: House) -> None:
     house.authenticator.rules = AuthRules(enable_auth_state=True)
-    for model in (AuthModel("ada", user_info={"b": b""}), AuthModel("ada", auth_state={"b": b""})):
-        with pytest.raises(PluginError, match=r"FakeAuthenticator\.authenticate"):
-            await house.login.sign_in(model)
+    with pytest.raises(PluginError, match=r"FakeAuthenticator\.authenticate"):
+        await house.login.sign_in(AuthModel("ada", auth_state={"b": b""}))
     assert await house.users.find("ada") is None
+
+
+async def test_a_profile_keeps_what_json_can_hold(house: House) -> None:
+    profile = {"mail": "ada@lab.example", "since": object()}
+    await house.login.sign_in(AuthModel("ada", user_info=profile))
+    kept = (await house.users.get("ada")).user.user_info
+    assert kept == {"mail": "ada@lab.example", "since": None}
