@@ -1,5 +1,6 @@
 """The events of a start as a tornado handler, for plug-ins that inherit and extend it."""
 
+import asyncio
 import json
 from contextlib import aclosing
 from typing import Any
@@ -16,6 +17,16 @@ class SpawnProgressAPIHandler(APIHandler):
     keepalive_interval = 8.0
     """Seconds without an event after which the connection is kept alive."""
 
+    def initialize(self, **kwargs: Any) -> None:
+        """Remember when the answer ends."""
+        super().initialize(**kwargs)
+        self._finish_future = asyncio.get_running_loop().create_future()
+
+    def on_finish(self) -> None:
+        """The answer has ended."""
+        if not self._finish_future.done():
+            self._finish_future.set_result(None)
+
     def get_content_type(self) -> str:
         """The type of a stream of events."""
         return "text/event-stream"
@@ -25,8 +36,16 @@ class SpawnProgressAPIHandler(APIHandler):
         await self._send(f"data: {json.dumps(event)}\n\n")
 
     async def keepalive(self) -> None:
-        """Send something that means nothing, so that no proxy on the way gives up."""
-        await self._send("\n\n")
+        """Until the answer ends, send at times what means nothing: proxies on the way give up else.
+
+        For subclasses, which run it beside what they send.
+        """
+        while not self._finish_future.done():
+            try:
+                await self._send("\n\n")
+            except (Finish, RuntimeError):
+                return
+            await asyncio.wait([self._finish_future], timeout=self.keepalive_interval)
 
     async def _send(self, text: str) -> None:
         try:
@@ -49,6 +68,6 @@ class SpawnProgressAPIHandler(APIHandler):
         async with aclosing(feed) as events:  # type: ignore[type-var]
             async for event in events:
                 if event is None:
-                    await self.keepalive()
+                    await self._send("\n\n")
                 else:
                     await self.send_event(event.data)

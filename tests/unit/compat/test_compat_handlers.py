@@ -16,6 +16,7 @@ from perijove.compat import api
 from perijove.compat.api import APIHandler, needs_scope
 from perijove.compat.base import BaseHandler
 from perijove.compat.login import LoginHandler, LogoutHandler
+from perijove.compat.progress import SpawnProgressAPIHandler
 from perijove.compat.services import KEY
 from perijove.config.load import load_hub
 from perijove.config.settings import build_settings
@@ -123,6 +124,28 @@ class Ways(BaseHandler):
         )
 
 
+class Notices(SpawnProgressAPIHandler):
+    """Events of a plug-in's own, with signs of life beside them."""
+
+    keepalive_interval = 0.001
+    signs = 0
+
+    def write(self, chunk: Any) -> None:
+        self.signs += chunk == "\n\n"
+        if self.signs == 3:
+            self.thrice.set()
+        super().write(chunk)
+
+    async def get(self) -> None:  # type: ignore[override]
+        self.thrice = asyncio.Event()
+        Notices.beside = asyncio.ensure_future(self.keepalive())
+        await asyncio.wait_for(self.thrice.wait(), 5)
+        assert not Notices.beside.done()
+        await self.send_event({"n": 1})
+
+    beside: asyncio.Future[None]
+
+
 class ApiProbe(APIHandler):
     @needs_scope("read:users")
     def get(self, user_name: str) -> None:
@@ -149,6 +172,7 @@ class Rich(Authenticator):
             ("/plain", Plain),
             ("/who", Who),
             ("/ways", Ways),
+            ("/notices", Notices),
             ("/page", Page),
             ("/fail", Fail),
             ("/members", Members),
@@ -414,6 +438,14 @@ async def test_who_calls_can_be_asked_by_kind_of_proof(browser: httpx.AsyncClien
 
 async def test_a_handler_can_be_given_by_the_path_of_its_class(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/hub/by-name")).json() == {"name": None, "groups": None}
+
+
+async def test_signs_of_life_go_on_until_the_answer_ends(browser: httpx.AsyncClient) -> None:
+    reply = await browser.get("/hub/notices")
+    assert reply.headers["content-type"] == "text/event-stream"
+    assert reply.text.startswith("\n\n\n\n\n\n")
+    assert reply.text.rstrip().endswith('data: {"n": 1}')
+    await asyncio.wait_for(Notices.beside, 5)
 
 
 async def test_head_works_wherever_get_does(browser: httpx.AsyncClient) -> None:
