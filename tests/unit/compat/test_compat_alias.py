@@ -100,7 +100,7 @@ SURFACE = {
     "jupyterhub.apihandlers": "APIHandler default_handlers",
     "jupyterhub.apihandlers.base": "APIHandler PAGINATION_MEDIA_TYPE",
     "jupyterhub.apihandlers.users": "SpawnProgressAPIHandler",
-    "jupyterhub.app": "JupyterHub",
+    "jupyterhub.app": "JupyterHub app_log subdomain_hook_idna subdomain_hook_legacy",
     "jupyterhub.auth": (
         "Authenticator DummyAuthenticator LocalAuthenticator NullAuthenticator PAMAuthenticator"
     ),
@@ -111,10 +111,11 @@ SURFACE = {
     "jupyterhub.handlers.login": "LoginHandler LogoutHandler",
     "jupyterhub.handlers.pages": "HomeHandler SpawnHandler",
     "jupyterhub.handlers.static": "CacheControlStaticFilesHandler LogoHandler",
-    "jupyterhub.log": "CoroutineLogFormatter",
+    "jupyterhub.log": "CoroutineLogFormatter _scrub_uri",
     "jupyterhub.metrics": (
         "PROXY_ADD_DURATION_SECONDS RUNNING_SERVERS SERVER_SPAWN_DURATION_SECONDS "
-        "ServerSpawnFailureReason ServerSpawnStatus"
+        "ServerPollStatus ServerSpawnFailureReason ServerSpawnStatus ServerStopStatus "
+        "SERVER_POLL_DURATION_SECONDS SERVER_STOP_DURATION_SECONDS TOTAL_USERS LoginStatus"
     ),
     "jupyterhub.objects": "Hub Server",
     "jupyterhub.orm": (
@@ -135,16 +136,17 @@ SURFACE = {
         "LocalProcessSpawner SimpleLocalProcessSpawner SpawnException Spawner _quote_safe "
         "set_user_setuid"
     ),
-    "jupyterhub.tests.conftest": "app cleanup_after db io_loop user username",
+    "jupyterhub.tests.conftest": "app cleanup_after db io_loop ssl_tmpdir user username",
     "jupyterhub.tests.mocking": "MockHub MockSpawner public_url",
     "jupyterhub.tests.test_api": "add_user api_request",
     "jupyterhub.tests.utils": "add_user api_request async_requests public_host public_url",
-    "jupyterhub.traitlets": "ByteSpecification Callable Command EntryPointType URLPrefix",
+    "jupyterhub.traitlets": "ByteSpecification Callable Command EntryPointType URLPrefix Unicode",
     "jupyterhub.user": "User UserDict",
     "jupyterhub.utils": (
-        "AnyTimeoutError admin_only exponential_backoff get_browser_protocol isoformat "
-        "iterate_until make_ssl_context maybe_future new_token random_port token_authenticated "
-        "url_escape_path url_path_join utcnow wait_for_http_server wait_for_server"
+        "AnyTimeoutError admin_only exponential_backoff fmt_ip_url get_browser_protocol "
+        "isoformat iterate_until make_ssl_context maybe_future new_token random_port "
+        "subdomain_hook_idna token_authenticated url_escape_path url_path_join utcnow "
+        "wait_for_http_server wait_for_server"
     ),
 }
 
