@@ -268,7 +268,7 @@ class ClientConnection(AnsweringLine):
         as_is = response.as_is and self.keep and self._may_pass and not bare
         if as_is and status not in (204, 304):
             return None
-        prefix = self._own_prefix()
+        prefix = b"" if response.as_is and not bare else self._own_prefix()
         location = None
         if not rules.keeps_location:
             location = rewrite.location_of(request, response, route.target, rules)
