@@ -9,18 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perijove.compat.orm.people import Service, User
-    from perijove.compat.orm.session import open_session
+    from perijove.compat.orm.people import Group, Service, User
+    from perijove.compat.orm.session import open_session, session_of
     from perijove.compat.orm.spawners import Spawner
     from perijove.compat.orm.tokens import APIToken
 
-__all__ = ["APIToken", "Service", "Spawner", "User", "open_session"]
+__all__ = ["APIToken", "Group", "Service", "Spawner", "User", "open_session", "session_of"]
 
 _HOMES = {
     "APIToken": "tokens",
+    "Group": "people",
     "Service": "people",
     "Spawner": "spawners",
     "User": "people",
+    "session_of": "session",
     "open_session": "session",
 }
 

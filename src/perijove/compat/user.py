@@ -5,7 +5,7 @@ adds the database (attributes of the stored row, read and written) and servers
 (``spawners``, ``spawn``, ``stop``).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -43,10 +43,13 @@ class User(PluginUser):
     _updating = True
 
     def __init__(self, orm_user: Any, settings: Any = None, db: Any = None) -> None:
-        """A user from a stored row, with the settings of the tornado application."""
+        """A user from a stored row, with the settings of the tornado application.
+
+        ``db`` is the row's own session unless given.
+        """
         self._settle_in(record_of(orm_user), None, context_of(settings))
         self._given_row = orm_user
-        self._given_db = db
+        self._given_db = db or stored.session_of(orm_user)
         self._updating = False
 
     @classmethod
@@ -123,6 +126,17 @@ class User(PluginUser):
     def groups(self, groups: Any) -> None:
         if not self._updating:
             self.orm_user.groups = groups
+
+    def sync_groups(self, group_names: Iterable[str]) -> None:
+        """Put the user into exactly these groups; those that are missing are made."""
+        names = set(group_names)
+        known = {
+            g.name: g for g in self.db.query(stored.Group).filter(stored.Group.name.in_(names))
+        }
+        self.orm_user.groups = [
+            known.get(name) or stored.Group(name=name) for name in sorted(names)
+        ]
+        self.db.commit()
 
     @property
     def authenticator(self) -> Any:

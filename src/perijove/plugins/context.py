@@ -340,6 +340,15 @@ class PluginUser:
         """The URL of one of the user's servers."""
         return join(self.url, escape_name(server_name), "/") if server_name else self.url
 
+    def public_url(self, server_name: str = "") -> str:
+        """The whole URL of a server as people write it; empty where the operator has not said."""
+        origin = self.host or self._context.address.public_url
+        if not origin:
+            return ""
+        parts = urlsplit(origin)
+        path = server_path(self._context.address.base_url, self.name, server_name)
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
     def progress_url(self, server_name: str = "") -> str:
         """The URL of the progress events of a start."""
         prefix = join(self._context.address.hub_prefix, "api/users", self.escaped_name)

@@ -7,13 +7,12 @@ it: what was set on them counts.
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from perijove.domain.ports import SpawnerPort
 from perijove.domain.servers import Server
 from perijove.domain.users import User
 from perijove.kit.jsons import unpacked
-from perijove.kit.urls import escape_name, server_path
+from perijove.kit.urls import escape_name
 from perijove.plugins.authenticator import Authenticator
 from perijove.plugins.context import HubContext, PluginSpawnerRow, PluginUser
 from perijove.plugins.failures import blaming
@@ -134,7 +133,7 @@ class SpawnerPool:
             "cookie_host_prefix_enabled": context.cookie_host_prefix_enabled,
             "trusted_alt_names": list(context.trusted_alt_names),
             "user_options": dict(row.user_options or {}),
-            "public_url": self._public_url(owner, row),
+            "public_url": owner.public_url(row.name),
             "public_hub_url": address.public_hub_url,
             "admin_access": bool(context.settings.get("admin_access", False)),
             "_deprecated_db_session": context.db,
@@ -146,14 +145,6 @@ class SpawnerPool:
                 "internal_certs_location": context.internal_certs_location,
             }
         return arguments
-
-    def _public_url(self, owner: PluginUser, row: PluginSpawnerRow) -> str:
-        origin = owner.host or self._context.address.public_url
-        if not origin:
-            return ""
-        parts = urlsplit(origin)
-        path = server_path(self._context.address.base_url, owner.name, row.name)
-        return f"{parts.scheme}://{parts.netloc}{path}"
 
     def find(self, server_id: int) -> SpawnerPort | None:
         """The object that the server was started or found with, if that was here."""

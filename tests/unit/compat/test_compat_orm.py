@@ -253,6 +253,18 @@ def test_a_user_can_be_made_from_a_stored_one_alone(db: GuestSession) -> None:
         asyncio.run(user.stop())
 
 
+def test_a_user_can_be_put_into_groups_by_name(db: GuestSession) -> None:
+    db.add(Group(name="old"))
+    db.commit()
+    user = SeenUser(person(db, "ada"), {})
+    user.sync_groups(["old", "new"])
+    assert {group.name for group in user.groups} == {"new", "old"}
+    user.sync_groups([])
+    assert list(user.groups) == []
+    assert {group.name for group in db.query(Group)} == {"old", "new"}
+    assert user.public_url() == ""
+
+
 def test_services_are_found_by_name(db: GuestSession) -> None:
     db.add(Service(name="culler", url="http://127.0.0.1:9000"))
     db.commit()

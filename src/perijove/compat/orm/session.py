@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, object_session
 
 from perijove.compat.orm import shares  # noqa: F401 - a class must not be asked before all are known
 from perijove.compat.orm.base import HUB_TABLES, guest_metadata
@@ -99,6 +99,11 @@ def _tell(session: Session) -> None:
 def _undone(session: Session) -> None:
     assert isinstance(session, GuestSession)
     session._hub_changed = session._flushed = False
+
+
+def session_of(row: Any) -> Session | None:
+    """The session a stored row was loaded in."""
+    return object_session(row)
 
 
 def open_session(database: Database, bus: Bus | None = None) -> GuestSession:
