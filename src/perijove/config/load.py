@@ -24,6 +24,7 @@ from traitlets.config.loader import (
 )
 
 from perijove.config.hub import JupyterHub
+from perijove.config.ineffective import take_out_gone
 from perijove.config.known import BAD_CONFIG, check_config_options, family_classes
 from perijove.config.sections import SECTIONS
 from perijove.config.settings import build_logs
@@ -96,7 +97,7 @@ def load_hub(
     path = find_config_file(hub)
     config = read_config_file(path) if path else Config()
     _merge_command_line(config, hub)
-    warnings = check_config_options(hub, config)
+    warnings = [*take_out_gone(config), *check_config_options(hub, config)]
     try:
         hub.update_config(config)
     except TraitError as error:

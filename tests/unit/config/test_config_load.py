@@ -396,6 +396,21 @@ def test_deprecated_options_of_the_file_arrive_under_their_new_names() -> None:
     assert config.Authenticator.admin_users == {"a"}
 
 
+def test_options_that_older_hubs_had_are_named_and_left_out() -> None:
+    write(
+        "jupyterhub_config.py",
+        "c.JupyterHub.statsd_host = 'graphite'\nc.LocalProcessSpawner.set_user = 'sudo'",
+    )
+    loaded = load_hub([])
+    assert loaded.warnings == (
+        "c.JupyterHub.statsd_host has no effect any more: metrics are at /hub/metrics, for "
+        "Prometheus",
+        "c.LocalProcessSpawner.set_user has no effect any more: to start servers by sudo, use the "
+        "package sudospawner",
+    )
+    assert "statsd_host" not in loaded.config.JupyterHub
+
+
 def test_the_configuration_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     write("jupyterhub_config.py", "c.JupyterHub.port = 1234")
     load_hub(["--show-config-json"]).hub.start_show_config()
