@@ -9,9 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "singleuser_harness"))
 
 from fake_hub import Browser, FakeHub, ServerProcess, wait_until
-
-HUB_PORT = 18350
-SERVER_PORT = 18351
+from singleuser_ports import HUB_PORT, SERVER_PORT
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from fake_hub import SERVER_TOKEN, Browser, FakeHub, ServerProcess, wait_until
+from singleuser_ports import HUB_PORT, NOBODYS_PORT, OTHER_PORT, SERVER_PORT
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -207,7 +208,7 @@ def test_changes_need_the_token(alice: Browser) -> None:
 
 
 def test_the_token_of_another_session_is_refused(alice: Browser, server: ServerProcess) -> None:
-    other = Browser(18350, server.port).sign_in("alice")
+    other = Browser(HUB_PORT, server.port).sign_in("alice")
     other.follow(LAB)
     head = {"X-XSRFToken": other.cookies()["_xsrf"]}
     assert alice.request("DELETE", f"{PREFIX}api/contents/x", headers=head).status_code == 403
@@ -407,7 +408,7 @@ def test_the_token_in_a_page_is_the_visitors_and_never_the_servers(
     assert token != SERVER_TOKEN
     assert fake_hub.models[str(token)]["name"] == "alice"
     fake_hub.add_token("guest", "gina", ["access:servers"])
-    guest = Browser(18350, 18351)
+    guest = Browser(HUB_PORT, SERVER_PORT)
     text = guest.get(LAB, headers=auth("guest")).text
     assert '"token": "guest"' in text
     assert str(token) not in text
@@ -486,7 +487,7 @@ def read_until_closed(socket: ClientConnection) -> None:
 
 
 def run_briefly(directory: Path, port: int, env: dict[str, str]) -> ServerProcess:
-    process = ServerProcess(port, 18350, directory, env).start()
+    process = ServerProcess(port, HUB_PORT, directory, env).start()
     wait_until(process.is_up, 60, "the server to come up")
     return process
 
@@ -506,9 +507,9 @@ def test_orders_of_the_hub_are_followed_and_user_configuration_can_be_shut_out(
         "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1",
         "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED": "1",
     }
-    process = run_briefly(tmp_path, 18354, orders)
+    process = run_briefly(tmp_path, OTHER_PORT, orders)
     try:
-        browser = Browser(18350, 18354)
+        browser = Browser(HUB_PORT, OTHER_PORT)
         start = browser.get(PREFIX, headers=auth(SERVER_TOKEN))
         assert start.headers["Location"].startswith(f"{PREFIX}lab/tree/start.md")
         fake_hub.add_token("by-url", "alice", ["access:servers"])
@@ -537,9 +538,9 @@ def test_user_configuration_counts_but_not_against_the_hubs_orders(
         "c.ServerApp.identity_provider_class = 'jupyter_server.auth.PasswordIdentityProvider'\n"
         "c.ServerApp.tornado_settings = {'headers': {'X-Mine': 'kept'}}\n"
     )
-    process = run_briefly(tmp_path, 18354, {"JUPYTERHUB_DEFAULT_URL": "/ordered"})
+    process = run_briefly(tmp_path, OTHER_PORT, {"JUPYTERHUB_DEFAULT_URL": "/ordered"})
     try:
-        browser = Browser(18350, 18354)
+        browser = Browser(HUB_PORT, OTHER_PORT)
         assert browser.get(STATUS, headers=auth("open-sesame")).status_code == 403
         start = browser.get(PREFIX, headers=auth(SERVER_TOKEN))
         assert start.headers["Location"].startswith(f"{PREFIX}lab/tree/mine.md")
@@ -557,7 +558,7 @@ def test_a_thread_of_an_extension_does_not_keep_a_stopped_server_alive(
     config = tmp_path / "home" / ".jupyter" / "jupyter_server_config.py"
     config.parent.mkdir(parents=True)
     config.write_text("import threading; threading.Thread(target=threading.Event().wait).start()\n")
-    process = run_briefly(tmp_path, 18354, {})
+    process = run_briefly(tmp_path, OTHER_PORT, {})
     assert process.stop() == 0
 
 
@@ -570,13 +571,13 @@ def test_a_socket_is_closed_with_a_reason_after_its_owner_signed_out(
         "from perijove.hubauth.sockets import OpenSockets; OpenSockets.every_s = 0.2\n"
         "c.HubOAuth.cache_max_age = 0\n"
     )
-    process = run_briefly(tmp_path, 18354, {})
+    process = run_briefly(tmp_path, OTHER_PORT, {})
     try:
-        browser = Browser(18350, 18354).sign_in("alice")
+        browser = Browser(HUB_PORT, OTHER_PORT).sign_in("alice")
         browser.follow(LAB)
         kernel = start_kernel(browser, SERVER_TOKEN)
         jar = "; ".join(f"{name}={value}" for name, value in browser.cookies().items())
-        url = f"ws://127.0.0.1:18354{PREFIX}api/kernels/{kernel}/channels"
+        url = f"ws://127.0.0.1:{OTHER_PORT}{PREFIX}api/kernels/{kernel}/channels"
         with connect(url, additional_headers={"Cookie": jar}) as socket:
             fake_hub.log_out(browser.cookies()["jupyterhub-session-id"])
             with pytest.raises(ConnectionClosed) as closed:
@@ -591,7 +592,7 @@ def test_a_socket_is_closed_with_a_reason_after_its_owner_signed_out(
 def test_root_is_refused_unless_allowed(tmp_path: Path, fake_hub: FakeHub) -> None:
     if os.geteuid() != 0:
         pytest.skip("not running as root")
-    process = ServerProcess(18354, 18350, tmp_path, arguments=()).start()
+    process = ServerProcess(OTHER_PORT, HUB_PORT, tmp_path, arguments=()).start()
     try:
         assert process.process is not None
         assert process.process.wait(60) == 1
@@ -601,7 +602,7 @@ def test_root_is_refused_unless_allowed(tmp_path: Path, fake_hub: FakeHub) -> No
 
 
 def test_a_server_whose_hub_is_never_there_ends_with_1(tmp_path: Path) -> None:
-    process = ServerProcess(18354, 18379, tmp_path, {})
+    process = ServerProcess(OTHER_PORT, NOBODYS_PORT, tmp_path, {})
     env = process.environment()
     code = (
         "import sys, perijove.singleuser.greeting as g\n"
@@ -619,5 +620,5 @@ def test_a_server_whose_hub_is_never_there_ends_with_1(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert "The hub does not answer at http://127.0.0.1:18379/hub/api" in done.stderr
+    assert f"The hub does not answer at http://127.0.0.1:{NOBODYS_PORT}/hub/api" in done.stderr
     assert "of no use without its hub" in done.stderr
