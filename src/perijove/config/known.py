@@ -195,6 +195,18 @@ def _check_section(section: str, cls: type[Configurable], options: Mapping[str, 
             raise ConfigError(f"c.{section}.{option}: there is no such option{hint(option, known)}")
         owner, trait = known[option]
         _check_value(section, owner, trait, option, value)
+        _check_copyable(f"c.{section}.{option}", value)
+
+
+def _check_copyable(option: str, value: Any) -> None:
+    """Traitlets gives every object a copy of its options, and some things have none."""
+    try:
+        deepcopy(value)
+    except Exception as error:
+        raise ConfigError(
+            f"{option} holds something that cannot be copied ({error}); "
+            "give what can: text, numbers, a class or a function"
+        ) from None
 
 
 def _reads_by_itself(cls: type[Configurable], option: str) -> bool:

@@ -258,6 +258,11 @@ def test_a_file_may_end_the_process_itself() -> None:
             "c.CryptKeeper.key = []",
             "c.CryptKeeper.key: there is no such option; did you mean 'keys'?",
         ),
+        (
+            "c.JupyterHub.extra_log_handlers = [__import__('logging').StreamHandler()]",
+            "c.JupyterHub.extra_log_handlers holds something that cannot be copied (cannot pickle "
+            "'_thread.RLock' object); give what can: text, numbers, a class or a function",
+        ),
     ],
 )
 def test_a_mistake_in_a_known_class_stops_the_start(line: str, said: str) -> None:
