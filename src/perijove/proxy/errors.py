@@ -6,7 +6,6 @@ few seconds, one fetch serves all who wait for it, few run at once, and a hub
 that does not answer is left alone for a moment. Then the built-in page shows.
 """
 
-import asyncio
 import logging
 import ssl
 from collections import OrderedDict
@@ -17,10 +16,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from perijove.kit.aio import SingleFlight
+from perijove.kit.http import HttpClient
 from perijove.proxy import replies
-from perijove.proxy.fetch import fetch
 from perijove.proxy.limits import MAX_ERROR_PAGE_BYTES
-from perijove.proxy.refusals import BadUpstream
 from perijove.proxy.targets import Target
 
 log = logging.getLogger("perijove.proxy")
@@ -63,7 +61,7 @@ class ErrorPages:
     ) -> None:
         self._target = target
         self._directory = directory
-        self._tls = tls
+        self._http = HttpClient(tls, keep=False, max_bytes=MAX_ERROR_PAGE_BYTES)
         self._now = now
         self._kept: OrderedDict[tuple[int, str], tuple[float, Page]] = OrderedDict()
         self._flights = SingleFlight()
@@ -94,28 +92,27 @@ class ErrorPages:
         assert target is not None
         self._fetches += 1
         try:
-            got = await fetch(
-                target,
-                f"/{code}?url={quote(path, safe='')}",
-                self._tls,
-                _FETCH_S,
-                MAX_ERROR_PAGE_BYTES,
+            got = await self._http.ask(
+                "GET",
+                f"{_url_of(target)}/{code}?url={quote(path, safe='')}",
+                headers={"Accept": "text/html, */*", "User-Agent": "perijove-proxy"},
+                timeout_s=_FETCH_S,
             )
             if got.status != 200 and got.status != code:
-                raise BadUpstream(f"status {got.status}")
-        except (OSError, BadUpstream, ValueError, asyncio.IncompleteReadError) as error:
+                raise ConnectionError(f"status {got.status}")
+        except (OSError, ValueError) as error:
             log.warning("No error page for %d from %s: %s", code, target.url, error)
             self._silent_until = self._now() + _RETRY_S
             return built_in(code)
         finally:
             self._fetches -= 1
         own = tuple(
-            (name, value) for name, value in replies.KEPT_APART if name.lower() not in got.fields
+            (name, value) for name, value in replies.KEPT_APART if name.lower() not in got.headers
         )
         fields = own + tuple(
-            (name.title(), got.fields[name]) for name in _PASSED_ON if name in got.fields
+            (name.title(), got.headers[name]) for name in _PASSED_ON if name in got.headers
         )
-        page = Page(got.body, got.fields.get("content-type", "text/html"), fields)
+        page = Page(got.body, got.headers.get("content-type", "text/html"), fields)
         self._kept[(code, path)] = (self._now() + KEEP_S, page)
         while len(self._kept) > _KEPT_PAGES:
             self._kept.popitem(last=False)
@@ -132,3 +129,11 @@ class ErrorPages:
             except OSError:
                 continue
         return None
+
+
+def _url_of(target: Target) -> str:
+    """Where a target is, as ``kit.http`` has it, without a trailing slash."""
+    base = target.base.decode("ascii")
+    if target.socket is not None:
+        return f"http+unix://{quote(target.socket, safe='')}{base}"
+    return f"{'https' if target.tls else 'http'}://{target.authority.decode('ascii')}{base}"

@@ -24,7 +24,7 @@ MAX_CONTROL_BODY_BYTES = 1024 * 1024
 """The body of a request to the REST API."""
 
 MAX_ERROR_PAGE_BYTES = 256 * 1024
-"""An error page taken from the error target."""
+"""An error page taken from the error target, its header included."""
 
 WRITE_BUFFER_BYTES = 256 * 1024
 """High-water mark: above it the other side is not read from."""
