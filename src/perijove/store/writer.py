@@ -84,20 +84,27 @@ class Writer:
         """Do what waits until ``close``. Runs in the writing thread."""
         open_ = True
         while open_:
-            batches = [self._queue.get()]
-            with suppress(Empty):
-                while True:
-                    batches.append(self._queue.get_nowait())
-            open_ = None not in batches
-            waiting = [job for batch in batches for job in batch or ()]
+            waiting, open_ = self._take()
             for first in range(0, len(waiting), MAX_TOGETHER):
-                group = waiting[first : first + MAX_TOGETHER]
-                if jobs := [job for job in group if not job.future.cancelled()]:
-                    self._commit(jobs)
-                    loop = jobs[0].future.get_loop()
-                    # A closed loop has nobody left who wants to know.
-                    with suppress(RuntimeError):
-                        loop.call_soon_threadsafe(_tell, jobs)
+                self._finish(waiting[first : first + MAX_TOGETHER])
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """All that waits, or comes first, and whether more may come."""
+        batches = [self._queue.get()]
+        with suppress(Empty):
+            while True:
+                batches.append(self._queue.get_nowait())
+        return [job for batch in batches for job in batch or ()], None not in batches
+
+    def _finish(self, group: Sequence[_Job]) -> None:
+        """Run and commit those whose callers still wait, and tell them."""
+        jobs = [job for job in group if not job.future.cancelled()]
+        if not jobs:
+            return
+        self._commit(jobs)
+        # A closed loop has nobody left who wants to know.
+        with suppress(RuntimeError):
+            jobs[0].future.get_loop().call_soon_threadsafe(_tell, jobs)
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
         try:
